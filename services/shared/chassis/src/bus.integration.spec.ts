@@ -1,0 +1,279 @@
+import { randomUUID } from 'node:crypto';
+import { AlgaError, AUDIT_CONSUMER, type AuditSecretAccess, channels, type FleetHeartbeat } from '@alga/contracts';
+import { type RunningServer, startNats } from '@alga/local-stack';
+import { connect } from '@nats-io/transport-node';
+import { Bus } from './bus.ts';
+import { KnownSecrets } from './known-secrets.ts';
+import { createLogger } from './logger.ts';
+import { until } from './test-support/until.ts';
+
+let nats: RunningServer;
+const open: Bus[] = [];
+
+beforeAll(async () => {
+  nats = await startNats();
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((bus) => bus.close()));
+});
+afterAll(() => nats.stop());
+
+const logger = createLogger({
+  service: 'gateway',
+  instance: 'spec',
+  level: 'fatal',
+  knownSecrets: new KnownSecrets(),
+  destination: { write: () => {} },
+});
+
+async function bus(service = 'gateway'): Promise<Bus> {
+  const opened = await Bus.connect({ url: nats.url, service, logger });
+  open.push(opened);
+  return opened;
+}
+
+const keySha256 = 'a'.repeat(64);
+const key = { keyId: 'k1', tenantId: 'acme', scopes: ['invoke' as const] };
+const verify = channels.apikeyVerify;
+
+const codeOf = async (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'resolved',
+    (error: unknown) => (error instanceof AlgaError ? error.code : String(error)),
+  );
+
+describe('request and reply', () => {
+  it('carries a validated request, its reply, the deadline and the attempt', async () => {
+    const [client, server] = [await bus(), await bus('control-plane')];
+    const seen = Promise.withResolvers<{ attempt: number; deadlineMs: number; subject: string; replyTo: string }>();
+    server.serve(verify, async (request, info) => {
+      expect(request).toEqual({ keySha256 });
+      seen.resolve(info);
+      return key;
+    });
+    await server.connection.flush();
+    expect(await client.request(verify, { keySha256 }, { deadlineMs: 2_000, attempt: 2 })).toEqual(key);
+    expect(await seen.promise).toMatchObject({ attempt: 2, deadlineMs: 2_000, subject: 'alga.v1.apikey.verify' });
+  });
+
+  it('lets a message be bound to its own reply subject', async () => {
+    const [client, server] = [await bus('runner'), await bus('secrets-broker')];
+    const heard = Promise.withResolvers<string>();
+    server.serve(verify, async (_, info) => {
+      heard.resolve(info.replyTo);
+      return key;
+    });
+    await server.connection.flush();
+    let told = '';
+    await client.request(
+      verify,
+      async (replyTo) => {
+        told = replyTo;
+        return { keySha256 };
+      },
+      { deadlineMs: 2_000 },
+    );
+    expect(await heard.promise).toBe(told);
+    expect(told).toMatch(/^_INBOX_runner\./);
+  });
+
+  it('turns an AlgaError of the handler into the same error at the requester, without its cause', async () => {
+    const [client, server] = [await bus(), await bus('control-plane')];
+    server.serve(verify, async () => {
+      throw new AlgaError('rate_limited', 'Slow down.', { retryAfterMs: 700, cause: new Error('inner') });
+    });
+    await server.connection.flush();
+    const error = await client.request(verify, { keySha256 }, { deadlineMs: 2_000 }).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'rate_limited', retryAfterMs: 700 });
+    expect(error).toHaveProperty('message', 'Slow down.');
+    expect(error).not.toHaveProperty('cause');
+  });
+
+  it('tells nothing of a fault in the handler', async () => {
+    const [client, server] = [await bus(), await bus('control-plane')];
+    server.serve(verify, async () => {
+      throw new Error('password is hunter22');
+    });
+    await server.connection.flush();
+    const error = await client.request(verify, { keySha256 }, { deadlineMs: 2_000 }).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'internal' });
+    expect(String(error)).not.toContain('hunter22');
+  });
+
+  it('answers bytes that are no valid request with bad_request, naming the field', async () => {
+    const server = await bus('control-plane');
+    server.serve(verify, async () => key);
+    await server.connection.flush();
+    const raw = await connect({ servers: nats.url });
+    try {
+      for (const payload of ['', '{', '[]', '{"keySha256":1}', '{"keySha256":"a","__proto__":{}}', '\u0000\u00ff']) {
+        const reply = await raw.request('alga.v1.apikey.verify', payload, { timeout: 2_000 });
+        expect(reply.headers?.get('alga-error')).toBe('bad_request');
+        expect(reply.json<{ errors: unknown[] }>().errors.length).toBeGreaterThan(0);
+      }
+    } finally {
+      await raw.close();
+    }
+  });
+
+  it('refuses a reply that does not match its schema', async () => {
+    const client = await bus();
+    const raw = await connect({ servers: nats.url });
+    try {
+      raw.subscribe('alga.v1.apikey.verify', { callback: (_, message) => void message.respond('{"keyId":""}') });
+      await raw.flush();
+      expect(await codeOf(client.request(verify, { keySha256 }, { deadlineMs: 2_000 }))).toBe('internal');
+    } finally {
+      await raw.close();
+    }
+  });
+
+  it('says at once that nobody listens, that the deadline passed, or that the caller gave up', async () => {
+    const [client, server] = [await bus(), await bus('control-plane')];
+    expect(await codeOf(client.request(verify, { keySha256 }, { deadlineMs: 5_000 }))).toBe('unavailable');
+    const release = Promise.withResolvers<typeof key>();
+    server.serve(verify, () => release.promise);
+    await server.connection.flush();
+    expect(await codeOf(client.request(verify, { keySha256 }, { deadlineMs: 50 }))).toBe('deadline_exceeded');
+    const controller = new AbortController();
+    const pending = codeOf(client.request(verify, { keySha256 }, { deadlineMs: 5_000, signal: controller.signal }));
+    controller.abort();
+    expect(await pending).toBe('execution_unknown');
+    release.resolve(key);
+  });
+
+  it('answers overloaded beyond its limit without starting the work', async () => {
+    const [client, server] = [await bus(), await bus('control-plane')];
+    const release = Promise.withResolvers<typeof key>();
+    let started = 0;
+    server.serve(
+      verify,
+      () => {
+        started += 1;
+        return release.promise;
+      },
+      { maxInFlight: 1 },
+    );
+    await server.connection.flush();
+    const first = codeOf(client.request(verify, { keySha256 }, { deadlineMs: 5_000 }));
+    await until(() => started === 1);
+    expect(await codeOf(client.request(verify, { keySha256 }, { deadlineMs: 5_000 }))).toBe('overloaded');
+    expect(started).toBe(1);
+    release.resolve(key);
+    expect(await first).toBe('resolved');
+  });
+
+  it('refuses a message over the payload limit before sending it, with the limit', async () => {
+    const client = await bus();
+    const head = {
+      requestId: 'r'.repeat(16),
+      tenantId: 'acme',
+      extensionId: 'e',
+      installId: 'i',
+      config: '{}',
+      envelope: 'aaaaaaaa.bbbbbbbb.cccccccc',
+      http: { method: 'GET', url: '/', headers: [], hasBody: true },
+    };
+    const error = await client
+      .request(channels.execute, { head, body: new Uint8Array(2 * 1024 * 1024) }, { deadlineMs: 1_000 })
+      .catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'body_too_large', limit: client.maxPayload });
+  });
+});
+
+describe('draining', () => {
+  it('loses no request that was in flight (I10)', async () => {
+    const [client, server] = [await bus(), await bus('control-plane')];
+    const release = Promise.withResolvers<void>();
+    let started = 0;
+    server.serve(verify, async () => {
+      started += 1;
+      await release.promise;
+      return key;
+    });
+    await server.connection.flush();
+    const calls = Array.from({ length: 50 }, () =>
+      codeOf(client.request(verify, { keySha256 }, { deadlineMs: 10_000 })),
+    );
+    await until(() => started === 50);
+    const stopped = server.stopIntake(10_000).then(() => server.close());
+    release.resolve();
+    await stopped;
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['resolved']));
+  });
+
+  it('does not wait for a handler beyond its deadline', async () => {
+    const [client, server] = [await bus(), await bus('control-plane')];
+    let started = false;
+    const never = Promise.withResolvers<typeof key>();
+    server.serve(verify, () => {
+      started = true;
+      return never.promise;
+    });
+    await server.connection.flush();
+    const call = codeOf(client.request(verify, { keySha256 }, { deadlineMs: 10_000 }));
+    await until(() => started);
+    await server.stopIntake(20);
+    never.resolve(key);
+    expect(await call).toBe('resolved');
+  });
+});
+
+describe('events', () => {
+  const heartbeat: FleetHeartbeat = { runnerId: 'r1', sequence: 1, inFlight: 0, capacity: 8, draining: false };
+  const access: AuditSecretAccess = {
+    id: 'a'.repeat(24),
+    at: 1,
+    tenantId: 'acme',
+    installId: 'i',
+    extensionId: 'e',
+    requestId: 'r'.repeat(16),
+    runnerId: 'r1',
+    operation: 'secrets.get',
+    key: 'k',
+    outcome: 'read',
+  };
+
+  it('reach every listener', async () => {
+    const [sender, one, two] = [await bus('runner'), await bus(), await bus()];
+    const heard: FleetHeartbeat[] = [];
+    for (const listener of [one, two]) {
+      listener.listen(channels.fleetHeartbeat, (event) => void heard.push(event));
+      await listener.connection.flush();
+    }
+    await sender.publish(channels.fleetHeartbeat, heartbeat);
+    await until(() => heard.length === 2);
+    expect(heard).toEqual([heartbeat, heartbeat]);
+  });
+
+  it('that are durable come again until handled, also to a consumer that starts later', async () => {
+    const [sender, broker] = [await bus('runner'), await bus('secrets-broker')];
+    await broker.ensureStreams();
+    await broker.ensureStreams(); // a second process at its start
+    await sender.publish(channels.auditSecretAccess, access, {}, access.id);
+    await sender.publish(channels.auditSecretAccess, access, {}, access.id); // dropped by its id
+    const deliveries: string[] = [];
+    await broker.consume(channels.auditSecretAccess, AUDIT_CONSUMER, async (event) => {
+      deliveries.push(event.id);
+      if (deliveries.length === 1) throw new Error('database is away');
+    });
+    await until(() => deliveries.length === 2);
+    await broker.stopIntake(1_000);
+    expect(deliveries).toEqual([access.id, access.id]);
+  });
+
+  it('that cannot be stored are refused to the publisher', async () => {
+    const sender = await bus('runner');
+    const other = await startNats();
+    try {
+      const lonely = await Bus.connect({ url: other.url, service: 'runner', logger });
+      expect(await codeOf(lonely.publish(channels.auditSecretAccess, { ...access, id: randomUUID() }))).toBe(
+        'unavailable',
+      );
+      await lonely.close();
+    } finally {
+      await other.stop();
+    }
+    expect(sender.connected).toBe(true);
+  });
+});
