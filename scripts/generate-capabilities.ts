@@ -48,7 +48,7 @@ const BLOCK = /^(interface|world|record|enum|variant|flags|resource)\s+%?([a-z][
 const FUNCTION = /^%?([a-z][a-z0-9-]*)\s*:\s*(?:async\s+)?func\s*\(/;
 const WORLD_IMPORT = /^import\s+%?([a-z][a-z0-9-]*)\s*;/;
 // Anything that begins like an annotation is one, so that a slip of the keyboard is refused and not skipped.
-const ANNOTATION = /^\/\/\/\s*@\s*capabilit\w*\s*:?\s*(.*)$/i;
+const ANNOTATION = /^\/\/\/\s*@\s*(capab\w*)(.*)$/i;
 const CAPABILITY = /^[a-z]+\.[a-z]+$/;
 
 /**
@@ -73,7 +73,9 @@ export function parseWit(text: string, file = 'extension-runner.wit'): WitSurfac
     const line = index + 1;
     const annotation = ANNOTATION.exec(source.trim());
     if (annotation !== null) {
-      const capability = (annotation[1] ?? '').trim();
+      const [, word, rest = ''] = annotation;
+      if (word !== 'capability') fail(line, `"@${word}": the annotation is spelt "@capability"`);
+      const capability = rest.trim();
       if (!CAPABILITY.test(capability)) {
         fail(line, `capability "${capability}" is not of the form <noun>.<verb>, for example secrets.get`);
       }

@@ -21,7 +21,10 @@ try {
   await postgres.stop();
 }
 const totals = readdirSync(RESULTS)
-  .map((file) => JSON.parse(readFileSync(`${RESULTS}/${file}`, 'utf8')) as { passed: number; failed: number; skipped: number })
+  .map(
+    (file) =>
+      JSON.parse(readFileSync(`${RESULTS}/${file}`, 'utf8')) as { passed: number; failed: number; skipped: number },
+  )
   .reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }), {
     passed: 0,
     failed: 0,
