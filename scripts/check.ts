@@ -4,7 +4,6 @@ import { runTool } from './nx.ts';
 
 const steps: readonly { name: string; run: () => number }[] = [
   { name: 'types', run: () => runTool('nx', ['run-many', '-t', 'check', '--parallel=2', '--output-style=static']) },
-  { name: 'types of scripts', run: () => runTool('tsc', ['-p', 'scripts']) },
   { name: 'lint and formatting', run: () => runTool('biome', ['check', '--error-on-warnings', '.']) },
   {
     name: 'import rules',

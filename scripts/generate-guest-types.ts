@@ -1,11 +1,6 @@
-// Reads wit/ and writes sdk/runtime-bindings/src/generated/guest.d.ts: the host interfaces as a guest in TypeScript
-// sees them, one `declare module 'alga:extension/<interface>@<version>'` each.
-//
-//   node scripts/generate-guest-types.ts           write the file
-//   node scripts/generate-guest-types.ts --check   exit 1 where the file on disk is stale
+// Renders from wit/ what stands in sdk/runtime-bindings/src/generated/guest.d.ts: the host interfaces as a guest in TypeScript
+// sees them, one `declare module 'alga:extension/<interface>@<version>'` each. `npm run generate` writes the file.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from '@bytecodealliance/jco';
 
@@ -31,15 +26,4 @@ export async function render(): Promise<string> {
     ...modules,
     '',
   ].join('\n\n');
-}
-
-if (import.meta.main) {
-  const text = await render();
-  if (!process.argv.includes('--check')) {
-    mkdirSync(dirname(OUTPUT_PATH), { recursive: true });
-    writeFileSync(OUTPUT_PATH, text);
-  } else if (readFileSync(OUTPUT_PATH, 'utf8') !== text) {
-    console.error('sdk/runtime-bindings/src/generated/guest.d.ts is stale: run npm run generate');
-    process.exitCode = 1;
-  }
 }

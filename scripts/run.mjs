@@ -21,6 +21,9 @@ import { fileURLToPath } from 'node:url';
 
 const OLDEST_NODE = 20;
 const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
+/** npm goes on asking for hundreds of packages, minutes long, after it had to give up on this many. */
+const GIVE_UPS_BEFORE_OFFLINE = 3;
+const RETRIES = 2;
 const NETWORK_FAULT =
   /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|ENOTCACHED)\b/;
 
@@ -53,7 +56,14 @@ export function installFailure(output, reason) {
   if (NETWORK_FAULT.test(output)) {
     return 'The npm registry cannot be reached, so the dependencies cannot be installed: connect to the network (or set `registry` or `proxy` in your own ~/.npmrc) and run the same command again.';
   }
-  return `${output.trim()}\nInstalling the dependencies failed (npm ci: ${reason}): fix what npm says above and run the same command again.`;
+  const said = output.split('\n').filter((line) => !/^npm (?:http|warn|notice)/i.test(line));
+  return `${said.join('\n').trim()}\nInstalling the dependencies failed (npm ci: ${reason}): fix what npm says above and run the same command again.`;
+}
+
+/** How many packages npm could not fetch, after all its attempts, for want of a network. */
+function gaveUp(output) {
+  const lastAttempts = output.match(new RegExp(`attempt ${RETRIES + 1} failed with E[A-Z_]+`, 'g')) || [];
+  return lastAttempts.filter((attempt) => NETWORK_FAULT.test(attempt)).length;
 }
 
 /**
@@ -99,12 +109,9 @@ function isInstalled(root, lockHash) {
 function install(root) {
   const npmCli = process.env.npm_execpath;
   const throughNpm = npmCli && /npm-cli\.[cm]?js$/.test(npmCli);
-  // A network fault is known within seconds; npm's own defaults would wait for more than a minute before saying so.
-  const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
   // `node` and the Postgres binaries are put in place by install scripts: a user-wide `ignore-scripts` must not leave them out.
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts=false', '--include=dev'].concat(
-    patience,
-  );
+  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=http', '--ignore-scripts=false', '--include=dev'];
+  args.push(`--fetch-retries=${RETRIES}`, '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000');
   const started = Date.now();
   const label = 'Installing dependencies (npm ci)';
   const elapsed = () => `${Math.round((Date.now() - started) / 1000)} s`;
@@ -117,6 +124,10 @@ function install(root) {
       : spawn('npm', args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     let over = false;
+    const collect = (chunk) => {
+      output += chunk;
+      if (gaveUp(output) >= GIVE_UPS_BEFORE_OFFLINE) npm.kill('SIGTERM');
+    };
     const end = (failure) => {
       if (over) return;
       over = true;
@@ -128,17 +139,14 @@ function install(root) {
       resolve(failure);
     };
     const forwarding = forwardSignals(npm);
-    npm.stdout.on('data', (chunk) => {
-      output += chunk;
-    });
-    npm.stderr.on('data', (chunk) => {
-      output += chunk;
-    });
+    npm.stdout.on('data', collect);
+    npm.stderr.on('data', collect);
     npm.on('error', (error) =>
       end(`npm cannot be started (${error.code}): install npm, which comes with Node, and run the same command again.`),
     );
     npm.on('close', (code, signal) => {
       if (code === 0) end(undefined);
+      else if (gaveUp(output) >= GIVE_UPS_BEFORE_OFFLINE) end(installFailure(output, 'no network'));
       else if (signal || forwarding.seen.size > 0)
         end('Installing the dependencies was interrupted: run the same command again.');
       else end(installFailure(output, `exit code ${code}`));

@@ -1,23 +1,27 @@
 // Generated from contracts/schemas/v1 by `npm run generate`. Do not edit.
 
-export type KeyId = string
-/**
- * A tenant, for example 'acme'.
- */
-export type TenantId = string
-export type Sha256 = string
-/**
- * An extension, for example 'ticket-sync'.
- */
-export type ExtensionId = string
-export type Semver = string
-export type ContentHash = string
 export type Capability = string
 /**
  * Scheme, host and optional port; nothing after.
  */
 export type Origin = string
+export type Semver = string
+/**
+ * A tenant, for example 'acme'.
+ */
+export type TenantId = string
+/**
+ * An extension, for example 'ticket-sync'.
+ */
+export type ExtensionId = string
+export type KeyId = string
 export type SecretKey = string
+/**
+ * Where a value lives: vault:<mount>/<path>#<field>, file:<name>, env:<NAME> or chain:<name>.
+ */
+export type SecretReference = string
+export type Sha256 = string
+export type ContentHash = string
 export type ConfigKey = string
 export type CompactJws = string
 /**
@@ -45,10 +49,6 @@ export type ConfigVersion = number
  */
 export type Headers = Header[]
 /**
- * Where a value lives: vault:<mount>/<path>#<field>, file:<name>, env:<NAME> or chain:<name>.
- */
-export type SecretReference = string
-/**
  * The new revision, or that the expected one is not the current one.
  */
 export type StoragePutReply = ({
@@ -58,6 +58,86 @@ revision: number
 outcome: "conflict"
 })
 
+/**
+ * Asks for a new API key of a tenant. The key itself is shown once, in the reply.
+ */
+export interface AdminApiKeyCreate {
+name: string
+/**
+ * @minItems 1
+ * @maxItems 3
+ */
+scopes: ("invoke" | "admin" | "publish")[]
+expiresInDays?: number
+}
+/**
+ * Replaces the whole configuration of an install.
+ */
+export interface AdminConfigPut {
+/**
+ * Keys and types are the manifest's to say; see config_invalid.
+ */
+config: {
+[k: string]: unknown
+}
+}
+/**
+ * Configuration values by key; which keys there are and of which type, the manifest says.
+ */
+export interface AdminConfigValues {
+[k: string]: string | number | boolean
+}
+/**
+ * What a tenant lets an extension do: at most what its manifest declares.
+ */
+export interface AdminGrants {
+/**
+ * @maxItems 32
+ */
+capabilities: Capability[]
+/**
+ * @maxItems 32
+ */
+egress: Origin[]
+}
+/**
+ * The install as it shall be; the newest version if none is named.
+ */
+export interface AdminInstallPut {
+version?: Semver
+/**
+ * Keys and types are the manifest's to say; see config_invalid.
+ */
+config: {
+[k: string]: unknown
+}
+grants: AdminGrants
+}
+/**
+ * The identifiers in the path of an admin request.
+ */
+export interface AdminPath {
+tenantId?: TenantId
+extensionId?: ExtensionId
+keyId?: KeyId
+secretKey?: SecretKey
+}
+/**
+ * Sets a secret: a value to seal, or a reference to where it lives. Exactly one of them; no reply ever returns the value.
+ */
+export interface AdminSecretPut {
+/**
+ * At most 64 KiB as UTF-8; more is body_too_large.
+ */
+value?: string
+reference?: SecretReference
+}
+/**
+ * Creates or renames a tenant.
+ */
+export interface AdminTenantPut {
+displayName: string
+}
 /**
  * Whose key it is and what it may do. No tenantId: a platform operator's key.
  */
@@ -145,6 +225,22 @@ timeoutMs: number
  * Linear memory of one instance, in MiB.
  */
 memoryMb: number
+}
+/**
+ * Query of GET /v1/audit, as text.
+ */
+export interface AuditQuery {
+tenantId?: TenantId
+installId?: InstallId
+requestId?: RequestId
+/**
+ * Only rows with a greater sequence number.
+ */
+after?: string
+/**
+ * Rows at most, 1 to 500; 100 unless given.
+ */
+limit?: string
 }
 /**
  * One access to secrets by a guest, or its refusal; never a value.
@@ -282,6 +378,46 @@ capacity: number
 draining: boolean
 }
 /**
+ * What a caller of POST /internal/runner/install-config needs to build an execute request.
+ */
+export interface InstallConfigReply {
+tenant_id: TenantId
+extension_id: ExtensionId
+install_id: InstallId
+/**
+ * Of the extension.
+ */
+version: string
+content_hash: ContentHash
+config: AdminConfigValues
+/**
+ * The same as text, byte for byte what configSha256 in the envelope covers.
+ */
+config_json: string
+config_version: ConfigVersion
+limits: Limits
+secrets_envelope: SecretsEnvelope
+}
+/**
+ * The short-lived signed token under which a runner may execute for an install and redeem its secrets.
+ */
+export interface SecretsEnvelope {
+token: CompactJws
+version: SecretsVersion
+/**
+ * Milliseconds since the epoch.
+ */
+expiresAt: number
+keyId: KeyId
+}
+/**
+ * HTTP twin of install.resolve, for callers that are not on the bus.
+ */
+export interface InstallConfigRequest {
+tenant_id: TenantId
+extension_id: ExtensionId
+}
+/**
  * What the gateway needs to publish an execute request.
  */
 export interface InstallResolveReply {
@@ -297,18 +433,6 @@ config: string
 configVersion: ConfigVersion
 limits: Limits
 secretsEnvelope: SecretsEnvelope
-}
-/**
- * The short-lived signed token under which a runner may execute for an install and redeem its secrets.
- */
-export interface SecretsEnvelope {
-token: CompactJws
-version: SecretsVersion
-/**
- * Milliseconds since the epoch.
- */
-expiresAt: number
-keyId: KeyId
 }
 /**
  * Gateway asks which install serves a tenant's call to an extension.
@@ -382,6 +506,15 @@ values?: {
 key: SecretKey
 value: string
 }[]
+}
+/**
+ * What the JWE of secrets.seal holds. The broker compares the ids with those of the request, so that a ciphertext cannot be moved.
+ */
+export interface SecretPlaintext {
+tenantId: TenantId
+installId: InstallId
+key: SecretKey
+value: string
 }
 /**
  * The installs whose epoch moved, committed.
@@ -468,7 +601,7 @@ tenantId: TenantId
 installId: InstallId
 key: SecretKey
 /**
- * The plaintext as a JWE for the broker's public key: no plaintext on the bus (I3).
+ * The plaintext as a JWE for the broker's public key: no plaintext on the bus (I3). 64 KiB of value, escaped at worst sixfold, in base64url.
  */
 value: string
 }
@@ -549,13 +682,41 @@ value: string
 expectedRevision?: number
 ttlSeconds?: number
 }
+/**
+ * Body of POST /webhooks/vault: the sources behind these references changed. A hint: the broker reads them again. Never carries a value.
+ */
+export interface WebhookGeneric {
+/**
+ * The sender's id of the event; repeated when it sends the same event again.
+ */
+id: string
+type: "secret.rotated"
+/**
+ * @minItems 1
+ * @maxItems 25
+ */
+references: SecretReference[]
+/**
+ * When it changed, by the sender's clock, in milliseconds since the epoch. For people: nothing depends on it.
+ */
+at?: number
+}
 
 /** Schema name -> the type of its messages. */
 export interface Messages {
+  "admin-api-key-create": AdminApiKeyCreate;
+  "admin-config-put": AdminConfigPut;
+  "admin-config-values": AdminConfigValues;
+  "admin-grants": AdminGrants;
+  "admin-install-put": AdminInstallPut;
+  "admin-path": AdminPath;
+  "admin-secret-put": AdminSecretPut;
+  "admin-tenant-put": AdminTenantPut;
   "apikey-verify-reply": ApikeyVerifyReply;
   "apikey-verify-request": ApikeyVerifyRequest;
   "artifact-resolve-reply": ArtifactResolveReply;
   "artifact-resolve-request": ArtifactResolveRequest;
+  "audit-query": AuditQuery;
   "audit-secret-access": AuditSecretAccess;
   "envelope-claims": EnvelopeClaims;
   "event-extension-published": ExtensionPublished;
@@ -564,12 +725,15 @@ export interface Messages {
   "execute-reply-head": ExecuteReplyHead;
   "execute-request-head": ExecuteRequestHead;
   "fleet-heartbeat": FleetHeartbeat;
+  "install-config-reply": InstallConfigReply;
+  "install-config-request": InstallConfigRequest;
   "install-resolve-reply": InstallResolveReply;
   "install-resolve-request": InstallResolveRequest;
   "manifest": Manifest;
   "problem": Problem;
   "redeem-proof-claims": RedeemProofClaims;
   "redeemed-secrets": RedeemedSecrets;
+  "secret-plaintext": SecretPlaintext;
   "secrets-changed-reply": SecretsChangedReply;
   "secrets-changed-request": SecretsChangedRequest;
   "secrets-envelope": SecretsEnvelope;
@@ -588,4 +752,5 @@ export interface Messages {
   "storage-list-request": StorageListRequest;
   "storage-put-reply": StoragePutReply;
   "storage-put-request": StoragePutRequest;
+  "webhook-generic": WebhookGeneric;
 }

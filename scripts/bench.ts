@@ -1,0 +1,26 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { type Report, renderReport } from './bench/figures.ts';
+import { benchPath } from './bench/path.ts';
+
+// `npm run bench` runs every benchmark, `npm run bench:NAME` one; `-- --json FILE` writes the reports. A missed target is
+// a result, not an error: the exit code tells only whether it could be measured.
+
+const BENCHMARKS: Readonly<Record<string, (progress: (line: string) => void) => Promise<Report>>> = { path: benchPath };
+
+const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
+const names = positionals.length > 0 ? positionals : Object.keys(BENCHMARKS);
+const reports: Report[] = [];
+for (const name of names) {
+  const bench = BENCHMARKS[name];
+  if (bench === undefined) {
+    console.error(`There is no benchmark "${name}": choose from ${Object.keys(BENCHMARKS).join(', ')}.`);
+    process.exit(2);
+  }
+  const result = await bench((line) => console.log(`${name}: ${line}`));
+  reports.push(result);
+  console.log(renderReport(result));
+}
+if (values.json !== undefined) {
+  writeFileSync(values.json, `${JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2)}\n`);
+}

@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { BundledSource } from './bundle-source.ts';
+import { initFailure } from './init-failure.ts';
+import { done, type Outcome, type Progress, refused } from './outcome.ts';
+import { readIfThere } from './project.ts';
+
+const CHILD = fileURLToPath(new URL('./componentize-child.ts', import.meta.url));
+/** A build takes 3 to 8 s of processor time; an endless loop at the top of a module takes all it is given. */
+const CPU_LIMIT_SECONDS = 60;
+const DEADLINE_MS = 180_000;
+const TAIL_BYTES = 4096;
+
+/** Turns one JavaScript module into a component. */
+export async function componentize(
+  source: BundledSource,
+  wit: string,
+  progress: Progress,
+): Promise<Outcome<Uint8Array>> {
+  const work = await mkdtemp(join(tmpdir(), `alga-build-${process.pid}-`));
+  const removeWork = () => rmSync(work, { recursive: true, force: true });
+  process.once('exit', removeWork);
+  try {
+    const sourcePath = join(work, 'index.js');
+    const witDir = join(work, 'wit');
+    const outPath = join(work, 'out.wasm');
+    const resultPath = join(work, 'result.json');
+    await mkdir(witDir);
+    await writeFile(join(witDir, 'world.wit'), wit);
+    await writeFile(sourcePath, source.code);
+    const { exit, tail } = await runChild([sourcePath, witDir, outPath, resultPath], work, progress);
+    const text = await readIfThere(resultPath);
+    if (text === undefined) return endedEarly(exit, tail);
+    const result = JSON.parse(new TextDecoder().decode(text)) as { ok: true } | { ok: false; message: string };
+    return result.ok ? done(await readFile(outPath)) : initFailure(result.message, source.map);
+  } finally {
+    process.off('exit', removeWork);
+    removeWork();
+  }
+}
+
+async function runChild(
+  args: readonly string[],
+  work: string,
+  progress: Progress,
+): Promise<{ exit: string; tail: string }> {
+  const started = performance.now();
+  const child = spawn(
+    '/bin/sh',
+    // The limit is inherited by what the child spawns, and holds if this process dies meanwhile.
+    ['-c', `ulimit -t ${CPU_LIMIT_SECONDS}; exec "$@"`, 'sh', process.execPath, CHILD, ...args],
+    // TMPDIR: the tools leave files when they are interrupted. Nothing else: a token in the environment is not theirs.
+    { env: { PATH: process.env.PATH, TMPDIR: work, NODE_NO_WARNINGS: '1' }, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let tail = '';
+  const keep = (chunk: Buffer) => {
+    tail = (tail + chunk.toString('utf8')).slice(-TAIL_BYTES);
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  progress('building the component (about 5 s)');
+  const ticker = setInterval(() => {
+    progress(`building the component, ${Math.round((performance.now() - started) / 1000)} s so far`);
+  }, 1000);
+  const kill = () => child.kill('SIGKILL');
+  const deadline = setTimeout(kill, DEADLINE_MS);
+  process.once('exit', kill);
+  try {
+    const exit = await new Promise<string>((resolve, reject) => {
+      child.once('error', reject);
+      // 'exit' and not 'close': what the child spawned may still hold its pipes.
+      child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    });
+    return { exit, tail };
+  } finally {
+    clearInterval(ticker);
+    clearTimeout(deadline);
+    process.off('exit', kill);
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }
+}
+
+function endedEarly(exit: string, tail: string): Outcome<never> {
+  return refused({
+    code: 'build_failed',
+    message: `The component build ended early (${exit}). ${tail.trim().split('\n').at(-1) ?? ''}`.trim(),
+    fix: 'Run alga build again; if it fails again, report this message.',
+  });
+}
