@@ -19,7 +19,7 @@ import {
   startAlgaApi,
   sweep,
 } from '@alga/e2e';
-import type { Stack } from '@alga/local-stack';
+import { type Stack, seedFileName } from '@alga/local-stack';
 import { ROOT } from '../nx.ts';
 import { must, type Steps } from './steps.ts';
 
@@ -112,7 +112,7 @@ export class Scenario {
   async #observe(): Promise<void> {
     this.#api = await startAlgaApi({ port: ALGA_API_PORT, accountToken: this.#account });
     this.#closing.push(this.#api.close);
-    const seed = (await readFile(join(this.#stack.keysDir, 'observer.nk'), 'utf8')).trim();
+    const seed = (await readFile(join(this.#stack.keysDir, seedFileName('observer')), 'utf8')).trim();
     this.#capture = await captureNats(this.#stack.servers.nats.url, seed);
     this.#closing.push(this.#capture.stop);
   }
