@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Stack, startStack } from '@alga/local-stack';
 import { ALGA_API_ORIGIN, type DemoFigures, Scenario } from './demo/scenario.ts';
@@ -11,19 +10,17 @@ import { ROOT } from './nx.ts';
 const exit = process.argv.includes('--exit');
 const print = (line: string) => console.log(line);
 const stopped = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => stopped.abort(new StepFailed('stopped')));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopped.abort(new StepFailed('stopped')));
 
 const steps = new Steps(print);
 let stack: Stack | undefined;
 let scenario: Scenario | undefined;
 let figures: DemoFigures | undefined;
 try {
-  const dir = join(ROOT, '.runtime/demo');
   stack = await steps.run('start servers and services', async () => {
-    await rm(dir, { recursive: true, force: true }); // each run tells its story from the beginning
     return startStack({
-      dir,
+      dir: join(ROOT, '.runtime/demo'),
+      fresh: true, // each run tells its story from the beginning
       runners: 2,
       egressPrivateOrigins: [ALGA_API_ORIGIN],
       progress: steps.detail,

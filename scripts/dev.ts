@@ -9,7 +9,7 @@ const stopped = new AbortController();
 const ended = new Promise<void>((resolve) => {
   stopped.signal.addEventListener('abort', () => resolve(), { once: true });
 });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort(new Error('stopped')));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopped.abort(new Error('stopped')));
 
 try {
   const stack = await startStack({

@@ -20,13 +20,11 @@ const api = (...names: string[]): string[] => names.map((name) => `$JS.API.${nam
 /** JetStream calls each service makes besides publishing on its channels. Nobody holds `$JS.API.>`. */
 const STREAM_ACCESS: Readonly<Record<ServiceName, { publish: readonly string[]; subscribe: readonly string[] }>> = {
   gateway: { publish: [], subscribe: [] },
-  'control-plane': { publish: [], subscribe: [] },
+  'control-plane': { publish: streamSetup(STREAMS.events.name), subscribe: [] },
   'secrets-broker': {
     publish: [
-      ...api('INFO'),
-      ...Object.values(STREAMS).flatMap(({ name }) =>
-        api(`STREAM.CREATE.${name}`, `STREAM.UPDATE.${name}`, `STREAM.INFO.${name}`),
-      ),
+      ...streamSetup(STREAMS.events.name),
+      ...streamSetup(STREAMS.audit.name),
       ...api(
         `CONSUMER.CREATE.${STREAMS.audit.name}.>`,
         `CONSUMER.DURABLE.CREATE.${STREAMS.audit.name}.${AUDIT_CONSUMER}`,
@@ -39,29 +37,28 @@ const STREAM_ACCESS: Readonly<Record<ServiceName, { publish: readonly string[]; 
   },
   registry: {
     publish: [
-      ...api('INFO', `STREAM.CREATE.${OBJECT_STREAM}`, `STREAM.INFO.${OBJECT_STREAM}`, `STREAM.PURGE.${OBJECT_STREAM}`),
+      ...streamSetup(STREAMS.events.name),
+      ...api(`STREAM.CREATE.${OBJECT_STREAM}`, `STREAM.PURGE.${OBJECT_STREAM}`),
       ...objectReads(),
       `$O.${BUNDLE_BUCKET}.>`,
     ],
     subscribe: [],
   },
-  runner: { publish: [...api('INFO', `STREAM.INFO.${OBJECT_STREAM}`), ...objectReads()], subscribe: [] },
+  runner: { publish: objectReads(), subscribe: [] },
 };
 
+/** To create a stream that does not exist yet; one with other settings is not changed by it. */
+function streamSetup(name: string): string[] {
+  return api('INFO', `STREAM.CREATE.${name}`, `STREAM.INFO.${name}`);
+}
+
 function objectReads(): string[] {
-  return [
-    ...api(
-      `STREAM.MSG.GET.${OBJECT_STREAM}`,
-      `DIRECT.GET.${OBJECT_STREAM}`,
-      `DIRECT.GET.${OBJECT_STREAM}.>`,
-      `CONSUMER.CREATE.${OBJECT_STREAM}`,
-      `CONSUMER.CREATE.${OBJECT_STREAM}.>`,
-      `CONSUMER.DELETE.${OBJECT_STREAM}.>`,
-      `CONSUMER.INFO.${OBJECT_STREAM}.>`,
-      `CONSUMER.MSG.NEXT.${OBJECT_STREAM}.>`,
-    ),
-    `$JS.FC.${OBJECT_STREAM}.>`,
-  ];
+  return api(
+    `STREAM.INFO.${OBJECT_STREAM}`,
+    `STREAM.MSG.GET.${OBJECT_STREAM}`,
+    `CONSUMER.CREATE.${OBJECT_STREAM}.>`,
+    `CONSUMER.DELETE.${OBJECT_STREAM}.>`,
+  );
 }
 
 /** Inboxes of one service: no other service's user may read them. */

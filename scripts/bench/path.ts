@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { callConcurrently, percentile, staleReads } from '@alga/e2e';
 import { EXTENSION, KEY_REFERENCE, type Platform, startPlatform } from '@alga/e2e/testing';
-import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
 import { seedFileName } from '@alga/local-stack';
+import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
 import { type Figure, median, type Report, report, single } from './figures.ts';
 
 const WARM_UP = 50;
@@ -36,7 +36,7 @@ async function floorFigures(platform: Platform): Promise<Figure[]> {
   const http = await sample(async () => {
     await (await fetch(`${platform.stack.urls.gateway}/healthz`)).text();
   });
-  const seed = readFileSync(`${platform.stack.keysDir}/${seedFileName("observer")}`);
+  const seed = readFileSync(`${platform.stack.keysDir}/${seedFileName('observer')}`);
   const connection = await connect({
     servers: platform.stack.servers.nats.url,
     authenticator: nkeyAuthenticator(new Uint8Array(seed.subarray(0, 58))),

@@ -8,15 +8,17 @@ const REDELIVER_MS = 1_000;
 /** A handler that has not acknowledged by then is taken for lost. */
 const ACK_WAIT_NS = 30_000_000_000;
 
+export type StreamName = keyof typeof STREAMS;
+
 export interface StreamConsumer {
   /** No further message is taken; the ones being handled end first. */
   stop(): Promise<void>;
 }
 
-/** Creates or updates the platform's streams; harmless when several processes do it at once. */
-export async function ensureStreams(connection: NatsConnection): Promise<void> {
+/** Creates the streams that do not exist yet; harmless when several processes do it at once. */
+export async function ensureStreams(connection: NatsConnection, names: readonly StreamName[]): Promise<void> {
   const manager = await jetstreamManager(connection);
-  for (const stream of Object.values(STREAMS)) {
+  for (const stream of names.map((name) => STREAMS[name])) {
     await manager.streams.add({
       name: stream.name,
       subjects: [...stream.subjects],

@@ -248,8 +248,8 @@ describe('events', () => {
 
   it('that are durable come again until handled, also to a consumer that starts later', async () => {
     const [sender, broker] = [await bus('runner'), await bus('secrets-broker')];
-    await broker.ensureStreams();
-    await broker.ensureStreams(); // a second process at its start
+    await broker.ensureStreams('events', 'audit');
+    await broker.ensureStreams('events', 'audit'); // a second process at its start
     await sender.publish(channels.auditSecretAccess, access, {}, access.id);
     await sender.publish(channels.auditSecretAccess, access, {}, access.id); // dropped by its id
     const deliveries: string[] = [];

@@ -24,7 +24,7 @@ import {
   TimeoutError,
 } from '@nats-io/transport-node';
 import { context, metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { consumeStream, ensureStreams, type StreamConsumer } from './bus-streams.ts';
+import { consumeStream, ensureStreams, type StreamConsumer, type StreamName } from './bus-streams.ts';
 import type { Logger } from './logger.ts';
 
 const HEADER_DEADLINE = 'alga-deadline-ms';
@@ -134,9 +134,9 @@ export class Bus {
     return this.#inFlight.size;
   }
 
-  /** Creates the streams that do not exist yet. */
-  async ensureStreams(): Promise<void> {
-    await ensureStreams(this.connection);
+  /** Creates the named streams where they do not exist yet: who publishes into one or reads it makes sure of it. */
+  async ensureStreams(...names: StreamName[]): Promise<void> {
+    await ensureStreams(this.connection, names);
   }
 
   /**

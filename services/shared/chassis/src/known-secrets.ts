@@ -28,7 +28,8 @@ function encodings(value: string): string[] {
 /** Live secret values of this process, so that none leaves it in a log line, whatever field it strays into (I3). */
 export class KnownSecrets {
   readonly #forms = new Map<string, { uses: number; forms: string[] }>();
-  #all: string[] = [];
+  /** All forms, longest first, so that a value which contains another is masked whole. Made when next needed. */
+  #sorted: readonly string[] | undefined;
 
   /** Counts: a value added twice must be removed twice. */
   add(value: string): void {
@@ -39,7 +40,7 @@ export class KnownSecrets {
       return;
     }
     this.#forms.set(value, { uses: 1, forms: [...new Set(encodings(value))] });
-    this.#rebuild();
+    this.#sorted = undefined;
   }
 
   remove(value: string): void {
@@ -48,19 +49,15 @@ export class KnownSecrets {
     known.uses -= 1;
     if (known.uses > 0) return;
     this.#forms.delete(value);
-    this.#rebuild();
+    this.#sorted = undefined;
   }
 
   redact(line: string): string {
     let clean = line;
-    for (const form of this.#all) {
+    this.#sorted ??= [...this.#forms.values()].flatMap(({ forms }) => forms).sort((a, b) => b.length - a.length);
+    for (const form of this.#sorted) {
       if (clean.includes(form)) clean = clean.replaceAll(form, MASK);
     }
     return clean;
-  }
-
-  // Longest first, so that a value which contains another is masked whole.
-  #rebuild(): void {
-    this.#all = [...this.#forms.values()].flatMap(({ forms }) => forms).sort((a, b) => b.length - a.length);
   }
 }

@@ -58,6 +58,8 @@ export interface ServiceContext<C> {
   readonly http: HttpServer;
   readonly health: Health;
   readonly knownSecrets: KnownSecrets;
+  /** Runs first of all when the process is to end, while requests are still taken: to tell peers to send no more. */
+  onDrain(name: string, announce: () => Promise<void> | void): void;
   /** Runs after intake has stopped and requests in flight have ended, last registered first. */
   onStop(name: string, stop: () => Promise<void> | void): void;
 }
@@ -67,6 +69,8 @@ export interface ServiceDefinition<C> {
   readonly settings: Settings<C>;
   /** Largest HTTP body that any route takes, in bytes. */
   readonly maxBodyBytes: (config: C) => number;
+  /** Within what time a whole HTTP request must arrive, in ms; 15 s unless given. */
+  readonly receiveTimeoutMs?: (config: C) => number;
   /** Schemas that this service reads or writes, compiled at start. */
   readonly schemas: readonly (keyof Messages)[];
   /** Connects adapters and binds routes and channels. Resolves when the service can do work. */
@@ -108,9 +112,11 @@ export async function runService<C>(
     health,
     logger,
     maxBodyBytes: definition.maxBodyBytes(config),
+    ...(definition.receiveTimeoutMs === undefined ? {} : { receiveTimeoutMs: definition.receiveTimeoutMs(config) }),
     handleMetrics: telemetry.handleMetrics,
   });
-  const hooks: { name: string; stop: () => Promise<void> | void }[] = [];
+  const announcements: Hook[] = [];
+  const hooks: Hook[] = [];
   let bus: Bus | undefined;
   try {
     compileSchemas([...definition.schemas, 'problem']);
@@ -133,7 +139,8 @@ export async function runService<C>(
       http,
       health,
       knownSecrets,
-      onStop: (name, stop) => hooks.push({ name, stop }),
+      onDrain: (name, run) => announcements.push({ name, run }),
+      onStop: (name, run) => hooks.push({ name, run }),
     });
     const address = await http.listen({ host: common.httpHost, port: common.httpPort });
     health.phase = 'running';
@@ -146,17 +153,31 @@ export async function runService<C>(
   logger.info({ signal }, 'stopping');
   health.phase = 'draining';
   setTimeout(() => fatal(new Error('shutdown deadline'), 'shutdown took too long'), SHUTDOWN_DEADLINE_MS).unref();
+  await Promise.all(announcements.map((hook) => runHook(hook, logger)));
   // Side by side: HTTP requests in flight may still need bus replies, and the other way round.
+  // A client that stalls in the middle of its request would keep the server open for good.
+  const cutOff = setTimeout(() => http.server.closeAllConnections(), DRAIN_DEADLINE_MS);
   await Promise.allSettled([http.close(), bus?.stopIntake(DRAIN_DEADLINE_MS)]);
-  for (const { name, stop } of hooks.reverse()) {
-    await Promise.resolve()
-      .then(stop)
-      .catch((err: unknown) => logger.error({ err, part: name }, 'could not stop cleanly'));
-  }
+  clearTimeout(cutOff);
+  for (const hook of hooks.reverse()) await runHook(hook, logger);
   await bus?.close();
   await telemetry.close();
   logger.info('stopped');
   process.exit(0);
+}
+
+interface Hook {
+  readonly name: string;
+  readonly run: () => Promise<void> | void;
+}
+
+/** What one part does at the end must not keep the others from doing theirs. */
+async function runHook({ name, run }: Hook, logger: Logger): Promise<void> {
+  try {
+    await run();
+  } catch (err) {
+    logger.error({ err, part: name }, 'could not stop cleanly');
+  }
 }
 
 function configure<C>(definition: ServiceDefinition<C>, env: NodeJS.ProcessEnv) {

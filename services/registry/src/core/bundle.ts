@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { decodeJson, parseManifest, type ResolvedManifest } from '@alga/contracts';
+import { type Refusal, refuse } from './refusal.ts';
+import { readTar } from './tar.ts';
+
+const MANIFEST = 'manifest.json';
+const COMPONENT = 'component.wasm';
+
+/** A manifest with every field at its longest is about 150 KB. */
+const MAX_MANIFEST_BYTES = 256 * 1024;
+
+/** The first eight bytes of WebAssembly: magic, then version 13 layer 1 for a component, version 1 for a core module. */
+const COMPONENT_PREAMBLE = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00]);
+const MODULE_PREAMBLE = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+
+/** A bundle whose parts have the right form. The component has not been looked into yet. */
+export interface Bundle {
+  readonly manifest: ResolvedManifest;
+  /** Hex SHA-256 of manifest.json as it was uploaded: what makes two uploads of one version the same. */
+  readonly manifestSha256: string;
+  readonly component: Uint8Array;
+  /** `sha256:<hex>` of the component: its identity from here to the runner. */
+  readonly contentHash: string;
+}
+
+/** Takes an archive apart into its manifest and its component. */
+export function readBundle(archive: Uint8Array): ({ readonly ok: true } & Bundle) | Refusal {
+  const tar = readTar(archive, [MANIFEST, COMPONENT]);
+  if (!tar.ok) return tar;
+  const manifestBytes = tar.files.get(MANIFEST);
+  const component = tar.files.get(COMPONENT);
+  if (manifestBytes === undefined) return refuse('bundle_invalid', MANIFEST, 'is missing');
+  if (component === undefined) return refuse('bundle_invalid', COMPONENT, 'is missing');
+  if (manifestBytes.byteLength > MAX_MANIFEST_BYTES) {
+    return refuse('manifest_invalid', '/', `is over ${MAX_MANIFEST_BYTES} bytes`);
+  }
+  const json = decodeJson(manifestBytes);
+  if (!json.ok) return { ok: false, code: 'manifest_invalid', errors: json.errors };
+  const parsed = parseManifest(json.value);
+  if (!parsed.ok) return parsed;
+  const preamble = component.subarray(0, COMPONENT_PREAMBLE.length);
+  if (MODULE_PREAMBLE.equals(preamble)) {
+    return refuse('component_invalid', COMPONENT, 'is a core module, not a component');
+  }
+  if (!COMPONENT_PREAMBLE.equals(preamble)) return refuse('component_invalid', COMPONENT, 'is not WebAssembly');
+  return {
+    ok: true,
+    manifest: parsed.manifest,
+    manifestSha256: sha256(manifestBytes),
+    component,
+    contentHash: `sha256:${sha256(component)}`,
+  };
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
