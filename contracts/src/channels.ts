@@ -14,7 +14,7 @@ export const channels = {
     SUBJECTS.apikeyVerify,
     json('apikey-verify-request'),
     json('apikey-verify-reply'),
-    ['gateway', 'registry'],
+    ['gateway', 'registry', 'secrets-broker'],
     'control-plane',
   ),
   execute: requestChannel(

@@ -1,12 +1,14 @@
 export { type Codec, type EventChannel, type RequestChannel, SERVICES, type ServiceName } from './channel.ts';
 export { channels } from './channels.ts';
 export { AlgaError, ERRORS, type ErrorCode, type ErrorDetails, type FieldError, isErrorCode } from './errors.ts';
-export { decodeFrame, decodeJson, encodeFrame, encodeJson, type Framed } from './frame.ts';
+export { decodeFrame, decodeJson, encodeFrame, encodeJson, type Framed, MAX_HEAD_BYTES } from './frame.ts';
 export { CAPABILITIES, HOST_FUNCTIONS, WIT_PACKAGE, WIT_VERSION } from './generated/capabilities.ts';
 export type {
+  AdminGrants,
   ApikeyVerifyReply,
   ArtifactResolveReply,
   ArtifactResolveRequest,
+  AuditQuery,
   AuditSecretAccess,
   EnvelopeClaims,
   ExecuteReplyHead,
@@ -14,6 +16,7 @@ export type {
   FleetHeartbeat,
   Header,
   InstallChanged,
+  InstallConfigReply,
   InstallResolveReply,
   Limits,
   Manifest,
@@ -21,11 +24,14 @@ export type {
   Problem,
   RedeemedSecrets,
   RedeemProofClaims,
+  SecretPlaintext,
   SecretsChangedReply,
   SecretsChangedRequest,
   SecretsMaterialReply,
   SecretsRotated,
   StorageEntry,
+  StoragePutReply,
+  WebhookGeneric,
 } from './generated/types.ts';
 export { DEFAULT_LIMITS, type ParsedManifest, parseManifest, type ResolvedManifest } from './manifest.ts';
 export { AUDIT_CONSUMER, type BusPermissions, busPermissions, inboxPrefixOf } from './permissions.ts';

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { callConcurrently, percentile, staleReads } from '@alga/e2e';
 import { EXTENSION, KEY_REFERENCE, type Platform, startPlatform } from '@alga/e2e/testing';
 import { seedFileName } from '@alga/local-stack';
 import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
 import { type Figure, median, type Report, report, single } from './figures.ts';
+import { cpuMs, family, proportionalKib } from './processes.ts';
 
 const WARM_UP = 50;
 const SAMPLES = 300;
@@ -77,6 +78,7 @@ async function rotationFigures(platform: Platform, key: string): Promise<Figure[
     acknowledgements.push({ at, generation });
     times.push(at - started);
   };
+  const before = cpuByGroup(platform);
   const started = performance.now();
   const calls = await callConcurrently(
     CALLERS,
@@ -94,6 +96,7 @@ async function rotationFigures(platform: Platform, key: string): Promise<Figure[
     },
   );
   const seconds = (performance.now() - started) / 1000;
+  const after = cpuByGroup(platform);
   await rotating;
   const answered = calls.map((call) => call.answeredAt - call.sentAt);
   return [
@@ -104,6 +107,9 @@ async function rotationFigures(platform: Platform, key: string): Promise<Figure[
     }),
     single(`calls per second, ${CALLERS} callers`, '1/s', calls.length / seconds),
     single(`call (/sync) p99, ${CALLERS} callers`, 'ms', percentile(answered, 0.99)),
+    ...[...after].map(([name, ms]) =>
+      single(`CPU per call: ${name}`, 'ms', Math.max(0, ms - (before.get(name) ?? 0)) / calls.length),
+    ),
   ];
 }
 
@@ -118,42 +124,28 @@ async function sample(work: () => Promise<void>): Promise<number[]> {
   return samples;
 }
 
-/** Proportional set size of servers and services with their children: shared pages count once. Linux only. */
+/** Proportional set size of servers and services with their children: shared pages count once. */
 function idleMemory(platform: Platform): Figure {
-  const { nats, redis, postgres } = platform.stack.servers;
-  const roots = [...platform.stack.processes.values()].map(({ pid }) => pid);
-  for (const server of [nats, redis, postgres]) if (server.kind === 'own') roots.push(server.server.pid);
-  const kib = family(roots).reduce((sum, pid) => sum + proportionalKib(pid), 0);
+  const kib = [...groups(platform).values()].flat().reduce((sum, pid) => sum + proportionalKib(pid), 0);
   return single('idle memory of the whole stack', 'MiB', kib / 1024, { target: 1229, note: 'PSS, 2 runners, 1.2 GB' });
 }
 
-function family(roots: readonly number[]): number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    const stat = /^[0-9]+$/.test(name) ? read(`/proc/${name}/stat`) : '';
-    const parent = /\) \S (\d+) /.exec(stat)?.[1];
-    if (parent !== undefined) parents.set(Number(name), Number(parent));
-  }
-  const all = new Set(roots);
-  for (let grown = true; grown; ) {
-    grown = false;
-    for (const [pid, parent] of parents) {
-      if (all.has(parent) && !all.has(pid)) {
-        all.add(pid);
-        grown = true;
-      }
-    }
-  }
-  return [...all];
+/** CPU time so far of each service and server; sandboxes apart from their runners. */
+function cpuByGroup(platform: Platform): Map<string, number> {
+  return new Map([...groups(platform)].map(([name, pids]) => [name, pids.reduce((sum, pid) => sum + cpuMs(pid), 0)]));
 }
 
-const proportionalKib = (pid: number): number =>
-  Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return ''; // the process ended meanwhile
+function groups(platform: Platform): Map<string, number[]> {
+  const grouped = new Map<string, number[]>();
+  const add = (name: string, pids: readonly number[]) => grouped.set(name, [...(grouped.get(name) ?? []), ...pids]);
+  for (const [name, { pid }] of platform.stack.processes) {
+    const [own = pid, ...children] = family(pid);
+    add(name.replace(/-[0-9]+$/, 's'), [own]);
+    if (name.startsWith('runner')) add('sandboxes', children);
+    else add(name, children);
   }
+  for (const [name, server] of Object.entries(platform.stack.servers)) {
+    if (server.kind === 'own') add(name, family(server.server.pid));
+  }
+  return grouped;
 }

@@ -238,7 +238,7 @@ requestId?: RequestId
  */
 after?: string
 /**
- * Rows at most, 1 to 500; 100 unless given.
+ * Rows at most, 1 to 1000; 100 unless given.
  */
 limit?: string
 }

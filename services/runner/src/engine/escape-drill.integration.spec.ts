@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { bodyOf, createHarness } from './fixtures/harness.ts';
+import { HOSTILE_GLUE } from './fixtures/hostile-glue.ts';
+import { forkLocked, sandboxFlags } from './spawn.ts';
+
+const SOURCES = fileURLToPath(new URL('../', import.meta.url));
+
+describe('an attacker in place of the glue', () => {
+  it('finds no process, module, file, network or code generation in the realm', async () => {
+    const files = new Map([['component.js', new TextEncoder().encode(HOSTILE_GLUE)]]);
+    const harness = createHarness({ contentHash: `sha256:${'e'.repeat(64)}`, entry: 'component.js', files });
+    try {
+      expect(bodyOf(await harness.run('/'))).toEqual([]);
+      expect(harness.faults).toEqual([]);
+    } finally {
+      await harness.engine.close();
+    }
+  });
+
+  it.each([
+    ['imports a module', "import 'node:fs'; export const instantiate = 0;"],
+    ['throws', "throw new Error('at load');"],
+    ['is not a module', '('],
+    ['is not text', '\u{fffd}'],
+  ])('is not loadable where it %s', async (_name, glue) => {
+    const bytes = glue === '\u{fffd}' ? new Uint8Array([0xff, 0xfe]) : new TextEncoder().encode(glue);
+    const files = new Map([['component.js', bytes]]);
+    const harness = createHarness({ contentHash: `sha256:${'d'.repeat(64)}`, entry: 'component.js', files });
+    try {
+      expect(await harness.run('/')).toMatchObject({ kind: 'not_loadable' });
+    } finally {
+      await harness.engine.close();
+    }
+  });
+});
+
+describe("an attacker in the sandbox's own realm", () => {
+  it('is refused every way out by the flags and the lockdown', async () => {
+    const child = forkLocked(`${SOURCES}engine/fixtures/attacker.ts`, sandboxFlags(SOURCES, 64));
+    const exited = new Promise((resolve) => child.once('close', resolve));
+    const found = await new Promise<Record<string, string>>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as Record<string, string>));
+      child.once('close', () => reject(new Error('the attacker ended without a report')));
+    });
+    await exited;
+    // By the reason too: a connection that fails because nobody listens would prove nothing.
+    const reasons = new Set([
+      'ERR_ACCESS_DENIED',
+      'ERR_DLOPEN_DISABLED',
+      'EvalError',
+      'GONE',
+      'TypeError',
+      'ERR_UNKNOWN_BUILTIN_MODULE',
+    ]);
+    expect(Object.entries(found).filter(([, reason]) => !reasons.has(reason))).toEqual([]);
+    expect(Object.keys(found).length).toBeGreaterThanOrEqual(29);
+    expect(
+      Object.entries(found)
+        .filter(([, reason]) => reason === 'TypeError')
+        .map(([name]) => name),
+    ).toEqual(['change Object.prototype']);
+    expect(existsSync('/tmp/alga-escaped')).toBe(false);
+  });
+});

@@ -1,0 +1,95 @@
+import { fileURLToPath } from 'node:url';
+import type { Fault, HostCall, LoadedArtifact, Outcome } from './outcome.ts';
+import { Sandbox } from './sandbox.ts';
+import { forkLocked, sandboxFlags } from './spawn.ts';
+
+const FOLDER = fileURLToPath(new URL('./fixtures/', import.meta.url));
+const artifact: LoadedArtifact = { contentHash: `sha256:${'0'.repeat(64)}`, entry: 'component.js', files: new Map() };
+const fine: Outcome = { kind: 'response', status: 200, headers: [] };
+
+let faults: Fault[];
+let sandbox: Sandbox;
+let calls: HostCall[];
+
+beforeEach(() => {
+  faults = [];
+  calls = [];
+  sandbox = new Sandbox({
+    tenantId: 'acme',
+    spawn: () => forkLocked(`${FOLDER}forger.ts`, sandboxFlags(FOLDER, 64)),
+    onFault: (fault) => faults.push(fault),
+    onExit: () => undefined,
+  });
+});
+
+afterEach(async () => {
+  sandbox.kill();
+  await sandbox.exited;
+});
+
+function run(url: string, target: Sandbox = sandbox): Promise<Outcome> {
+  return target.execute({
+    tenantId: 'acme',
+    artifact,
+    request: { context: { tenantId: 'acme', extensionId: 'x' }, http: { method: 'GET', url, headers: [] } },
+    host: (call) => {
+      calls.push(call);
+      // Never answered: what the forger has in flight stays in flight.
+      return new Promise(() => undefined);
+    },
+    deadlineMs: 20_000,
+    memoryMb: 16,
+  });
+}
+
+describe('messages of a sandbox that was taken over', () => {
+  it.each(['/unknown-calls', '/unknown-functions', '/odd-arguments', '/odd-types'])(
+    '%s: nothing reaches the host, and the call ends as its own end says',
+    async (url) => {
+      expect(await run(url)).toEqual(fine);
+      expect(calls).toEqual([]);
+    },
+  );
+
+  it('a response that is not one is not believed', async () => {
+    const outcome = await run('/odd-response');
+    // An array and a text are data, so they count as the end; the rest is dropped.
+    expect(['invalid_response', 'response']).toContain(outcome.kind);
+    expect(calls).toEqual([]);
+  });
+
+  it('at most 4 host calls of a request are under way at once', async () => {
+    expect(await run('/at-once')).toEqual(fine);
+    expect(calls).toHaveLength(4);
+  });
+
+  it('I7: the first end of a call counts', async () => {
+    expect(await run('/twice')).toEqual(fine);
+  });
+
+  it('I3: a trap text passes only if it is one of V8', async () => {
+    expect(await run('/secret-in-trap')).toEqual({ kind: 'trap', message: 'the guest failed' });
+  });
+
+  it('a flood of malformed messages ends the sandbox', async () => {
+    expect(await run('/flood')).toEqual({ kind: 'crashed', signal: 'SIGKILL', exitCode: null, started: true });
+    expect(faults).toEqual([{ kind: 'sandbox_killed', tenantId: 'acme', reason: 'protocol_violation' }]);
+  });
+
+  it('a program that does not start gives `crashed` to calls that it has not seen', async () => {
+    const broken = new Sandbox({
+      tenantId: 'acme',
+      spawn: () => forkLocked(`${FOLDER}not-there.ts`, sandboxFlags(FOLDER, 64)),
+      onFault: (fault) => faults.push(fault),
+      onExit: () => undefined,
+    });
+    expect(await run('/twice', broken)).toMatchObject({ kind: 'crashed', started: false });
+    expect(faults).toMatchObject([{ kind: 'sandbox_crashed', signal: null }]);
+    await broken.exited;
+  });
+
+  it('a closed channel ends the sandbox', async () => {
+    const outcome = await run('/disconnect');
+    expect(outcome.kind).toBe('crashed');
+  });
+});

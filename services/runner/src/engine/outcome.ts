@@ -1,0 +1,81 @@
+import type { GuestRequest, HostResult, HttpHeader } from '../sandbox/protocol.ts';
+
+/** An artifact whose signature and hashes have been verified (I9). */
+export interface LoadedArtifact {
+  readonly contentHash: string;
+  readonly entry: string;
+  readonly files: Map<string, Uint8Array>;
+}
+
+/** One call of a guest to the host. Everything in it comes from the guest and has been bounded, nothing more. */
+export interface HostCall {
+  /** WIT interface without package: `secrets`. */
+  readonly interface: string;
+  /** As jco names it: `listKeys`. */
+  readonly function: string;
+  readonly args: readonly unknown[];
+}
+
+/**
+ * Does the work of one request's host calls and checks the capability itself, on every call (I6). What it throws
+ * reaches the guest as `internal` and the operator through `onFault`.
+ */
+export type HostHandler = (call: HostCall) => Promise<HostResult>;
+
+export interface Execution {
+  readonly tenantId: string;
+  readonly artifact: LoadedArtifact;
+  readonly request: GuestRequest;
+  readonly host: HostHandler;
+  /** Time left, in milliseconds from now. */
+  readonly deadlineMs: number;
+  /** Limit of each linear memory of the guest, in MiB. */
+  readonly memoryMb: number;
+}
+
+/** A guest's response that may be sent on as it is. */
+export interface GuestResponse {
+  readonly status: number;
+  readonly headers: readonly HttpHeader[];
+  readonly body?: Uint8Array;
+}
+
+/** How an execution ended. Exactly one per call of `execute`, no later than its deadline (I7). */
+export type Outcome =
+  | ({ readonly kind: 'response' } & GuestResponse)
+  /** The guest failed. `message` is one of a closed set of texts: it holds nothing of the guest's data. */
+  | { readonly kind: 'trap'; readonly message: string }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'out_of_memory' }
+  /** The sandbox died, perhaps through a neighbour of the same tenant. Not `started`: the guest saw nothing of the request. */
+  | {
+      readonly kind: 'crashed';
+      readonly signal: NodeJS.Signals | null;
+      readonly exitCode: number | null;
+      readonly started: boolean;
+    }
+  | { readonly kind: 'invalid_response'; readonly message: string }
+  /** The artifact verified but does not load: its imports, its memory or its code are outside what the runner offers. */
+  | { readonly kind: 'not_loadable'; readonly message: string }
+  | { readonly kind: 'overloaded' };
+
+/** Something that an operator should know. Never holds a value that a guest or a tenant supplied. */
+export type Fault =
+  | {
+      readonly kind: 'host_handler_threw';
+      readonly tenantId: string;
+      readonly function: string;
+      readonly error: unknown;
+    }
+  | { readonly kind: 'sandbox_not_started'; readonly tenantId: string; readonly reason: string }
+  | {
+      readonly kind: 'sandbox_crashed';
+      readonly tenantId: string;
+      readonly signal: string | null;
+      readonly exitCode: number | null;
+    }
+  | {
+      readonly kind: 'sandbox_killed';
+      readonly tenantId: string;
+      readonly reason: 'unresponsive' | 'protocol_violation';
+    };

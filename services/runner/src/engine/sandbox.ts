@@ -1,0 +1,300 @@
+import type { ChildProcess } from 'node:child_process';
+import { HOST_FUNCTIONS, WIT_PACKAGE, WIT_VERSION } from '@alga/contracts';
+import type { FromSandbox, HostResult, ToSandbox } from '../sandbox/protocol.ts';
+import { type LoadEnd, SandboxArtifacts } from './artifacts.ts';
+import { type EndMessage, toOutcome } from './call-end.ts';
+import { parseChildMessage } from './child-message.ts';
+import type { Execution, Fault, Outcome } from './outcome.ts';
+
+/** How long a sandbox may take to answer a cancellation before it is killed: it is computing, not waiting. */
+const CANCEL_GRACE_MS = 250;
+const BOOT_MS = 10_000;
+/** A request that needs more is a loop. */
+const MAX_HOST_CALLS = 1_000;
+/** A guest is suspended in one host call at a time; more at once come from an escape. */
+const MAX_PENDING_HOST_CALLS = 4;
+/** Offences of a sandbox: late messages cost one, malformed ones fifty; a completed call forgives ten. */
+const MAX_OFFENCES = 1_000;
+const MALFORMED = 50;
+const FORGIVEN = 10;
+const STDERR_TAIL_CHARS = 4_096;
+const PAGES_PER_MIB = 16;
+
+/** Interfaces whose functions have no WIT result: a host that cannot answer ends the call. */
+const WITHOUT_ERRORS: ReadonlySet<string> = new Set(['context', 'logging']);
+
+const OFFERED: ReadonlySet<string> = new Set(HOST_FUNCTIONS.map((fn) => `${fn.interface}#${fn.function}`));
+
+export interface SandboxOptions {
+  readonly tenantId: string;
+  /** Starts the process; `spawnSandbox` in production. */
+  readonly spawn: () => ChildProcess;
+  readonly onFault: (fault: Fault) => void;
+  readonly onExit: () => void;
+}
+
+interface Call {
+  readonly id: number;
+  readonly execution: Execution;
+  readonly settle: (outcome: Outcome) => void;
+  timer: NodeJS.Timeout;
+  started: boolean;
+  hostCalls: number;
+  pendingHostCalls: number;
+}
+
+type HostCallMessage = Extract<FromSandbox, { type: 'host_call' }>;
+
+/** The parent's side of one tenant's process (I5). Every promise it hands out settles, whatever the child does. */
+export class Sandbox {
+  readonly tenantId: string;
+  readonly #child: ChildProcess;
+  readonly #options: SandboxOptions;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #exited = Promise.withResolvers<void>();
+  readonly #bootTimer: NodeJS.Timeout;
+  readonly #calls = new Map<number, Call>();
+  /** Calls that were answered without the child; each waits for the child's word that nothing of it runs any more. */
+  readonly #abandoned = new Map<number, NodeJS.Timeout>();
+  readonly #artifacts = new SandboxArtifacts();
+  /** Set while a cancellation is unanswered: the process may be about to be killed, so no call is started in it. */
+  #doubt: PromiseWithResolvers<void> | undefined;
+  #isReady = false;
+  #ending = false;
+  #ended = false;
+  #nextCall = 1;
+  #offences = 0;
+  #stderrTail = '';
+
+  constructor(options: SandboxOptions) {
+    this.tenantId = options.tenantId;
+    this.#options = options;
+    this.#child = options.spawn();
+    this.#child.on('message', (raw) => this.#receive(raw));
+    this.#child.once('error', () => this.#end(null, null));
+    this.#child.once('disconnect', () => this.kill());
+    this.#child.once('close', (exitCode, signal) => this.#end(exitCode, signal));
+    this.#child.stderr?.setEncoding('latin1').on('data', (text: string) => {
+      // Kept to tell an exhausted heap from other ends; never logged, a guest could have written it.
+      this.#stderrTail = (this.#stderrTail + text).slice(-STDERR_TAIL_CHARS);
+    });
+    this.#bootTimer = setTimeout(() => {
+      options.onFault({
+        kind: 'sandbox_not_started',
+        tenantId: options.tenantId,
+        reason: `not ready after ${BOOT_MS} ms`,
+      });
+      this.kill();
+    }, BOOT_MS);
+    this.#send({ type: 'init', witPackage: WIT_PACKAGE, witVersion: WIT_VERSION, functions: HOST_FUNCTIONS });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Calls that have no outcome yet. */
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  /** Nothing of any call runs in it. */
+  get isIdle(): boolean {
+    return this.#calls.size === 0 && this.#abandoned.size === 0;
+  }
+
+  /** Takes no more calls: it is gone, or has been told to go. */
+  get isEnding(): boolean {
+    return this.#ending;
+  }
+
+  /** Resolves when the process is gone. */
+  get exited(): Promise<void> {
+    return this.#exited.promise;
+  }
+
+  /** Ends the process at once; calls in flight become `crashed`. */
+  kill(): void {
+    this.#ending = true;
+    this.#child.kill('SIGKILL');
+  }
+
+  execute(execution: Execution): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const id = this.#nextCall++;
+      const settle = (outcome: Outcome): void => {
+        // The first outcome counts (I7); a settled call is gone from the map.
+        if (!this.#calls.delete(id)) return;
+        clearTimeout(call.timer);
+        resolve(outcome);
+      };
+      const timer = setTimeout(() => this.#abandon(call, { kind: 'timeout' }), execution.deadlineMs);
+      const call: Call = { id, execution, settle, timer, started: false, hostCalls: 0, pendingHostCalls: 0 };
+      this.#calls.set(id, call);
+      this.#start(call).catch((error: unknown) => {
+        this.#options.onFault({ kind: 'sandbox_not_started', tenantId: this.tenantId, reason: describe(error) });
+        this.kill();
+      });
+    });
+  }
+
+  async #start(call: Call): Promise<void> {
+    await this.#ready.promise;
+    if (!this.#calls.has(call.id)) return;
+    const loaded = await this.#load(call.execution);
+    if (!loaded.ok) call.settle({ kind: 'not_loadable', message: loaded.message });
+    while (this.#doubt !== undefined) await this.#doubt.promise;
+    if (!this.#calls.has(call.id)) return;
+    call.started = true;
+    this.#send({ type: 'run', call: call.id, artifact: keyOf(call.execution), request: call.execution.request });
+  }
+
+  #load(execution: Execution): Promise<LoadEnd> {
+    const inUse = new Set([...this.#calls.values()].map(({ execution }) => keyOf(execution)));
+    const {
+      artifact: { entry, files },
+      memoryMb,
+    } = execution;
+    const artifact = keyOf(execution);
+    return this.#artifacts.load(artifact, inUse, {
+      load: () => this.#send({ type: 'load', artifact, entry, files, maxPages: memoryMb * PAGES_PER_MIB }),
+      unload: (oldest) => this.#send({ type: 'unload', artifact: oldest }),
+    });
+  }
+
+  #receive(raw: unknown): void {
+    const message = parseChildMessage(raw);
+    if (message === undefined) {
+      this.#offend(MALFORMED);
+      return;
+    }
+    switch (message.type) {
+      case 'ready':
+        clearTimeout(this.#bootTimer);
+        this.#isReady = true;
+        this.#ready.resolve();
+        break;
+      case 'loaded':
+        this.#artifacts.settle(message.artifact, { ok: true });
+        break;
+      case 'load_failed':
+        this.#artifacts.settle(message.artifact, { ok: false, message: message.message });
+        break;
+      case 'cancelled':
+        clearTimeout(this.#abandoned.get(message.call));
+        this.#abandoned.delete(message.call);
+        this.#dispelDoubt();
+        break;
+      default:
+        this.#receiveForCall(message);
+    }
+  }
+
+  #receiveForCall(message: HostCallMessage | EndMessage): void {
+    const call = this.#calls.get(message.call);
+    // Late messages of abandoned calls end up here, and forged ones.
+    if (call === undefined || !call.started) this.#offend(1);
+    else if (message.type === 'host_call') this.#hostCall(call, message);
+    else {
+      this.#offences = Math.max(0, this.#offences - FORGIVEN);
+      call.settle(toOutcome(message));
+    }
+  }
+
+  #hostCall(call: Call, message: HostCallMessage): void {
+    if (!OFFERED.has(`${message.interface}#${message.function}`) || call.pendingHostCalls >= MAX_PENDING_HOST_CALLS) {
+      this.#offend(MALFORMED);
+      return;
+    }
+    if (++call.hostCalls > MAX_HOST_CALLS) {
+      this.#abandon(call, { kind: 'trap', message: `more than ${MAX_HOST_CALLS} host calls` });
+      return;
+    }
+    call.pendingHostCalls++;
+    // Cannot reject: askHost answers for whatever the handler does.
+    void this.#askHost(call, message).then((result) => {
+      call.pendingHostCalls--;
+      if (!result.ok && WITHOUT_ERRORS.has(message.interface)) {
+        this.#abandon(call, { kind: 'trap', message: `the host has no answer to ${message.function}` });
+      } else if (this.#calls.has(call.id)) this.#send({ type: 'host_result', call: call.id, seq: message.seq, result });
+    });
+  }
+
+  async #askHost(call: Call, message: HostCallMessage): Promise<HostResult> {
+    const { interface: name, function: fn, args } = message;
+    try {
+      return await call.execution.host({ interface: name, function: fn, args });
+    } catch (error) {
+      this.#options.onFault({ kind: 'host_handler_threw', tenantId: this.tenantId, function: `${name}#${fn}`, error });
+      return { ok: false, error: 'internal' };
+    }
+  }
+
+  // The caller is answered now; the child gets a grace to stop what it does for the call. A guest that waits on the host
+  // stops at once and its neighbours go on; one that computes is killed, and its neighbours with it.
+  #abandon(call: Call, outcome: Outcome): void {
+    if (!this.#calls.has(call.id)) return;
+    call.settle(outcome);
+    // A sandbox that is still starting has its own deadline.
+    if (!this.#isReady) return;
+    this.#send({ type: 'cancel', call: call.id });
+    const timer = setTimeout(() => this.#killFor('unresponsive'), CANCEL_GRACE_MS);
+    this.#abandoned.set(call.id, timer);
+    this.#doubt ??= Promise.withResolvers<void>();
+  }
+
+  #dispelDoubt(): void {
+    if (this.#abandoned.size > 0) return;
+    this.#doubt?.resolve();
+    this.#doubt = undefined;
+  }
+
+  #offend(points: number): void {
+    this.#offences += points;
+    if (this.#offences > MAX_OFFENCES && !this.#ending) this.#killFor('protocol_violation');
+  }
+
+  #killFor(reason: 'unresponsive' | 'protocol_violation'): void {
+    this.#options.onFault({ kind: 'sandbox_killed', tenantId: this.tenantId, reason });
+    // Nothing more is read from it: messages that are already queued are not believed either.
+    this.#child.removeAllListeners('message');
+    this.kill();
+  }
+
+  #send(message: ToSandbox): void {
+    // A failed send is followed by `close`, which settles everything that waits.
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  #end(exitCode: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#ending = true;
+    clearTimeout(this.#bootTimer);
+    for (const timer of this.#abandoned.values()) clearTimeout(timer);
+    this.#abandoned.clear();
+    this.#dispelDoubt();
+    if (signal !== 'SIGKILL' && exitCode !== 0) {
+      this.#options.onFault({ kind: 'sandbox_crashed', tenantId: this.tenantId, signal, exitCode });
+    }
+    const started = [...this.#calls.values()].filter((call) => call.started);
+    for (const call of [...this.#calls.values()]) {
+      // With one call running there is no doubt whose heap it was.
+      const exhausted = this.#stderrTail.includes('heap out of memory') && started.length === 1 && call.started;
+      call.settle(exhausted ? { kind: 'out_of_memory' } : { kind: 'crashed', signal, exitCode, started: call.started });
+    }
+    this.#ready.resolve();
+    this.#artifacts.abandon();
+    this.#exited.resolve();
+    this.#options.onExit();
+  }
+}
+
+// The memory limit is compiled in, so installs with different limits do not share a compilation.
+function keyOf({ artifact, memoryMb }: Execution): string {
+  return `${artifact.contentHash}/${memoryMb}`;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown';
+}

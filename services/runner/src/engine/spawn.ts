@@ -1,0 +1,50 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const SANDBOX_MAIN = fileURLToPath(new URL('../sandbox/main.ts', import.meta.url));
+const SANDBOX_FOLDER = fileURLToPath(new URL('../sandbox/', import.meta.url));
+const SHELL = '/bin/sh';
+
+/**
+ * The flags that make a Node process a sandbox. The permission model denies the network, children, workers, addons, WASI,
+ * the inspector and writing; reading is limited to `readable` and ends when the sandbox has started (lockdown.ts).
+ */
+export function sandboxFlags(readable: string, heapMb: number): string[] {
+  return [
+    '--permission',
+    `--allow-fs-read=${readable}`,
+    '--disallow-code-generation-from-strings',
+    '--frozen-intrinsics',
+    '--disable-proto=throw',
+    '--disable-sigusr1',
+    '--no-addons',
+    '--no-experimental-websocket',
+    '--no-experimental-sqlite',
+    // Glue is evaluated in a realm of its own (sandbox/realm.ts).
+    '--experimental-vm-modules',
+    `--max-old-space-size=${heapMb}`,
+    '--disable-warning=ExperimentalWarning',
+    '--disable-warning=SecurityWarning',
+  ];
+}
+
+/** Forks a sandbox: no environment, nothing of the parent's flags, no stdin or stdout, no core dump. */
+export function spawnSandbox(heapMb: number): ChildProcess {
+  return forkLocked(SANDBOX_MAIN, sandboxFlags(SANDBOX_FOLDER, heapMb));
+}
+
+/** {@link spawnSandbox} for any program: what the escape drill runs its attacker under. */
+export function forkLocked(program: string, flags: readonly string[]): ChildProcess {
+  // Node cannot set a resource limit; a shell can. A dump would write the tenant's secrets to disk (I3). An image
+  // without a shell has to start the runner with a core limit of 0, which children inherit.
+  const shell = existsSync(SHELL);
+  return fork(program, [], {
+    cwd: '/',
+    env: {},
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execPath: shell ? SHELL : process.execPath,
+    execArgv: shell ? ['-c', 'ulimit -c 0; exec "$0" "$@"', process.execPath, ...flags] : [...flags],
+  });
+}

@@ -1,0 +1,38 @@
+// Takes away what the permission model leaves to code in this process. The parent's flags do most of it
+// (engine/spawn.ts); the model has no say over signals.
+
+/** Members of `process` that reach other processes, or that nothing here needs. */
+const REMOVED = [
+  'abort',
+  'binding',
+  '_linkedBinding',
+  'chdir',
+  'dlopen',
+  'execve',
+  'kill',
+  '_kill',
+  '_debugProcess',
+  '_debugEnd',
+  '_startProfilerIdleNotifier',
+  '_stopProfilerIdleNotifier',
+  'initgroups',
+  'loadEnvFile',
+  'openStdin',
+  'report',
+  'setegid',
+  'seteuid',
+  'setgid',
+  'setgroups',
+  'setuid',
+  'umask',
+] as const;
+
+/** Call it after the last import: reading files ends here. */
+export function lockDown(): void {
+  for (const name of REMOVED) Reflect.deleteProperty(process, name);
+  // The shell that set the core limit leaves PWD behind.
+  for (const name of Object.keys(process.env)) Reflect.deleteProperty(process.env, name);
+  process.argv.length = 0;
+  process.execArgv.length = 0;
+  process.permission.drop('fs.read');
+}
