@@ -37,6 +37,9 @@ const catalogue = await import('./catalogue.ts');
 emit(catalogue.CATALOGUE_FILE, catalogue.renderCatalogue());
 emit(catalogue.ERRORS_FILE, catalogue.renderErrors());
 
+const lock = await import('./complete-lock.ts');
+emit(lock.LOCK_FILE, lock.completeLock(lock.readLock()));
+
 if (stale.length === 0) console.log('generated files: fresh');
 else if (check) {
   console.error(`generated files are stale: ${stale.join(', ')}. Run \`npm run generate\` and commit the result.`);
