@@ -6,7 +6,13 @@ import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
 
 /** A collector that hangs must not hold up a shutdown. */
 const EXPORT_TIMEOUT_MS = 2_000;
@@ -36,7 +42,10 @@ export function startTelemetry(options: {
             exportTimeoutMillis: EXPORT_TIMEOUT_MS,
           }),
         ];
-  const tracers = new TracerProvider({ resource, spanProcessors: exporters });
+  // Without an exporter nobody reads a span; its ids are still made and passed on, for the logs.
+  const sampler =
+    exporters.length === 0 ? new AlwaysOffSampler() : new ParentBasedSampler({ root: new AlwaysOnSampler() });
+  const tracers = new TracerProvider({ resource, sampler, spanProcessors: exporters });
   const prometheus = new PrometheusExporter({ preventServerStart: true });
   const meters = new MeterProvider({ resource, readers: [prometheus] });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
