@@ -43,7 +43,10 @@ async function chunkSequences(): Promise<number[]> {
 
 describe('blob store on JetStream', () => {
   it('is created by whoever opens it first, and opened by all others at once', async () => {
-    const [a, b] = await Promise.all([openBlobStore(connection, BUCKET, { create: true }), openBlobStore(connection, BUCKET)]);
+    const [a, b] = await Promise.all([
+      openBlobStore(connection, BUCKET, { create: true }),
+      openBlobStore(connection, BUCKET),
+    ]);
     await a.put('hello', Buffer.from('world'));
     expect(Buffer.from((await b.get('hello', LIMITS)) ?? []).toString()).toBe('world');
   });

@@ -20,7 +20,7 @@ pg.types.setTypeParser(INT8, (text) => {
 export interface PostgresOptions {
   readonly url: string;
   readonly maxConnections: number;
-  /** Told about idle connections that broke; the pool replaces them. */
+  /** Told about connections that broke; the pool replaces them. */
   readonly onError: (error: Error) => void;
 }
 
@@ -34,7 +34,10 @@ export async function openPostgres<DB>(options: PostgresOptions): Promise<Kysely
     query_timeout: STATEMENT_TIMEOUT_MS + 500,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
   });
-  pool.on('error', options.onError);
+  // A connection that breaks while it is checked out, between two statements of a transaction, tells only its own listeners:
+  // without one the process would end. The next statement on it fails, which is where the caller hears of it.
+  pool.on('connect', (client) => client.on('error', options.onError));
+  pool.on('error', () => undefined); // the same again for an idle connection, already told
   const deadline = performance.now() + FIRST_CONNECT_DEADLINE_MS;
   for (;;) {
     try {
