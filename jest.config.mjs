@@ -8,7 +8,10 @@ export default {
   modulePathIgnorePatterns: ['/dist/', '/.runtime/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
-    '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } }],
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } },
+    ],
   },
   reporters: ['default', fileURLToPath(new URL('scripts/jest-totals.mjs', import.meta.url))],
   testTimeout: 30_000,

@@ -163,7 +163,7 @@ export class Scenario {
     const answer = await this.#sync();
     must(answer.status === 200, `the call failed: ${answer.status} ${JSON.stringify(answer.body)}`);
     this.#steps.detail(
-      `GET /api/ext/${EXTENSION}/sync -> ${answer.status} ${JSON.stringify(answer.body)}, config version ${answer.headers.get('x-ext-config-version')}, secrets version ${answer.headers.get('x-ext-secrets-version')}`,
+      `POST /api/ext/${EXTENSION}/sync -> ${answer.status} ${JSON.stringify(answer.body)}, config version ${answer.headers.get('x-ext-config-version')}, secrets version ${answer.headers.get('x-ext-secrets-version')}`,
     );
   }
 
@@ -281,14 +281,19 @@ export class Scenario {
   }
 
   #sync(): Promise<Answer> {
-    return this.#client.call(this.#invokeKey, EXTENSION, '/sync');
+    return this.#client.call(this.#invokeKey, EXTENSION, '/sync', { method: 'POST' });
+  }
+
+  /** A call that may be repeated: it changes nothing. */
+  #tickets(): Promise<Answer> {
+    return this.#client.call(this.#invokeKey, EXTENSION, '/tickets');
   }
 
   #callAcross(count: number, onProgress: (finished: number) => void): Promise<CallRecord[]> {
     return callConcurrently(
       CALLERS,
       async () => {
-        const { status, body } = await this.#sync();
+        const { status, body } = await this.#tickets();
         const generation = (body as { keyGeneration?: unknown }).keyGeneration;
         return { status, generation: typeof generation === 'number' ? generation : undefined };
       },
@@ -300,7 +305,7 @@ export class Scenario {
   }
 
   async #servingRunner(): Promise<number> {
-    const name = (await this.#sync()).headers.get('x-ext-runner') ?? '';
+    const name = (await this.#tickets()).headers.get('x-ext-runner') ?? '';
     return Math.max(0, Number(name.replace('runner-', '')) - 1);
   }
 

@@ -14,13 +14,13 @@ export function closingTable(figures: DemoFigures, stack: Stack, invokeKey: stri
   );
   const places = new Table({ head: ['part', 'where'], style: { head: [], border: [] } });
   places.push(
-    ['gateway', `${stack.urls.gateway}/api/ext/ticket-sync/sync`],
+    ['gateway', `${stack.urls.gateway}/api/ext/ticket-sync/tickets`],
     ['control-plane (admin API)', `${stack.urls.controlPlane}/v1/tenants`],
     ['registry', `${stack.urls.registry}/v1/extensions`],
     ['secrets-broker (audit)', `${stack.urls.secretsBroker}/v1/audit`],
     ['logs', stack.logsDir],
     ['operator key', `${stack.keysDir}/operator-key`],
   );
-  const command = `curl -H 'authorization: Bearer ${invokeKey}' ${stack.urls.gateway}/api/ext/ticket-sync/sync`;
+  const command = `curl -H 'authorization: Bearer ${invokeKey}' ${stack.urls.gateway}/api/ext/ticket-sync/tickets`;
   return `\n${measured.toString()}\n${places.toString()}\n\nTry it:\n  ${command}\n`;
 }

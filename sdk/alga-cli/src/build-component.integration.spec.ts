@@ -100,16 +100,16 @@ describe('the sample ticket-sync', () => {
       const upstream = { status: 200, body: '{"tickets":[1,2],"cursor":"c2","keyGeneration":3}' };
       const ready = { config, secrets, upstream };
       const result = await runComponent(scratch.dir, component.path, [
-        { ...ready, url: '/sync' },
-        { ...ready, url: '/sync' },
-        { ...ready, url: '/sync', refuse: { secrets: 'denied' } },
-        { ...ready, url: '/sync', refuse: { secrets: 'unavailable' } },
-        { ...ready, url: '/sync', upstream: { status: 401, body: '' } },
-        { ...ready, url: '/sync', refuse: { http: 'not-allowed' } },
+        { ...ready, method: 'POST', url: '/sync' },
+        { ...ready, method: 'POST', url: '/sync' },
+        { ...ready, method: 'POST', url: '/sync', refuse: { secrets: 'denied' } },
+        { ...ready, method: 'POST', url: '/sync', refuse: { secrets: 'unavailable' } },
+        { ...ready, method: 'POST', url: '/sync', upstream: { status: 401, body: '' } },
+        { ...ready, method: 'POST', url: '/sync', refuse: { http: 'not-allowed' } },
         { url: '/whoami' },
         { url: '/secret-missing' },
         { url: '/nothing' },
-        { url: '/sync', method: 'POST' },
+        { url: '/sync', method: 'GET' },
       ]);
       const synced = { synced: 2, cursor: 'c2', keyGeneration: 3, requestId: 'request-1' };
       expect([0, 1, 2, 4, 6, 7, 8, 9].map((index) => parsed(result, index))).toEqual([

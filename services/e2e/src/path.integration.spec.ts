@@ -18,7 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => platform?.close());
 
-const sync = (key = acme) => platform.client.call(key, EXTENSION, '/sync');
+const sync = (key = acme) => platform.client.call(key, EXTENSION, '/sync', { method: 'POST' });
+const tickets = (key = acme) => platform.client.call(key, EXTENSION, '/tickets');
 const generationOf = (body: unknown): number | undefined => (body as { keyGeneration?: number }).keyGeneration;
 
 describe('a call', () => {
@@ -42,7 +43,7 @@ describe('a call', () => {
     ['a wrong key', 'alga_wrong', EXTENSION, 401, 'unauthenticated'],
     ['an unknown extension', undefined, 'no-such-extension', 404, 'extension_not_found'],
   ])('with %s is refused with its own code', async (_, key, extension, status, code) => {
-    const answer = await platform.client.call(key ?? acme, extension, '/sync');
+    const answer = await platform.client.call(key ?? acme, extension, '/tickets');
     expect(answer).toMatchObject({ status, body: { code, requestId: answer.headers.get('x-request-id') } });
   });
 
@@ -52,7 +53,7 @@ describe('a call', () => {
       name: 'k',
       scopes: ['invoke'],
     });
-    const answer = await platform.client.call((created as { key: string }).key, EXTENSION, '/sync');
+    const answer = await platform.client.call((created as { key: string }).key, EXTENSION, '/tickets');
     expect(answer).toMatchObject({ status: 404, body: { code: 'extension_not_found' } });
   });
 
@@ -97,7 +98,7 @@ describe('the internal entrances', () => {
       installId: install.install_id,
       config: JSON.stringify(install.config),
       envelope: install.secrets_envelope.token,
-      http: { method: 'GET', url: '/sync', headers: [], hasBody: false },
+      http: { method: 'GET', url: '/tickets', headers: [], hasBody: false },
     };
     const executeUrl = `${platform.stack.urls.runners[0]}/v1/execute`;
     const frame = new Uint8Array(encodeFrame(head, new Uint8Array()));
@@ -147,7 +148,7 @@ describe('rotation', () => {
     const calls = await callConcurrently(
       6,
       async () => {
-        const { status, body } = await sync();
+        const { status, body } = await tickets();
         return { status, generation: generationOf(body) };
       },
       (finished) => {
@@ -199,7 +200,7 @@ describe('when a part is lost', () => {
     let killed: Promise<void> | undefined;
     const calls = await callConcurrently(
       6,
-      async () => ({ status: (await sync()).status, generation: undefined }),
+      async () => ({ status: (await tickets()).status, generation: undefined }),
       (finished) => {
         if (finished.length >= 30) killed ??= platform.stack.killRunner(Number(name.replace('runner-', '')) - 1);
         return finished.length >= 120;

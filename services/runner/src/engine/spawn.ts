@@ -24,6 +24,10 @@ export function sandboxFlags(readable: string, heapMb: number): string[] {
     // Glue is evaluated in a realm of its own (sandbox/realm.ts).
     '--experimental-vm-modules',
     `--max-old-space-size=${heapMb}`,
+    // Each call leaves 10 MB of linear memory to the collector. By default V8 then marks every few calls on a heap of 20 MB:
+    // measured 8 ms of CPU per call, 5.5 with these two, at the same resident size.
+    '--external-memory-accounted-in-global-limit',
+    '--min-semi-space-size=16',
     '--disable-warning=ExperimentalWarning',
     '--disable-warning=SecurityWarning',
   ];

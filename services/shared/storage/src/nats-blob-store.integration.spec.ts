@@ -45,7 +45,7 @@ describe('blob store on JetStream', () => {
   it('is created by whoever opens it first, and opened by all others at once', async () => {
     const [a, b] = await Promise.all([
       openBlobStore(connection, BUCKET, { create: true }),
-      openBlobStore(connection, BUCKET),
+      openBlobStore(connection, BUCKET, { create: true }),
     ]);
     await a.put('hello', Buffer.from('world'));
     expect(Buffer.from((await b.get('hello', LIMITS)) ?? []).toString()).toBe('world');
