@@ -10,6 +10,7 @@ export type {
   ArtifactResolveRequest,
   AuditQuery,
   AuditSecretAccess,
+  AuditSecretAccesses,
   EnvelopeClaims,
   ExecuteReplyHead,
   ExecuteRequestHead,

@@ -243,6 +243,16 @@ after?: string
 limit?: string
 }
 /**
+ * What guests of one runner did with secrets, in the order in which they did it. Several in one message, because one message and one transaction cost about as much as a hundred.
+ */
+export interface AuditSecretAccesses {
+/**
+ * @minItems 1
+ * @maxItems 128
+ */
+accesses: AuditSecretAccess[]
+}
+/**
  * One access to secrets by a guest, or its refusal; never a value.
  */
 export interface AuditSecretAccess {
@@ -717,7 +727,7 @@ export interface Messages {
   "artifact-resolve-reply": ArtifactResolveReply;
   "artifact-resolve-request": ArtifactResolveRequest;
   "audit-query": AuditQuery;
-  "audit-secret-access": AuditSecretAccess;
+  "audit-secret-access": AuditSecretAccesses;
   "envelope-claims": EnvelopeClaims;
   "event-extension-published": ExtensionPublished;
   "event-install-changed": InstallChanged;

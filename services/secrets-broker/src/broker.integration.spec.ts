@@ -272,7 +272,7 @@ describe('sealing', () => {
 
 describe('a notification', () => {
   const events: SecretsRotated[] = [];
-  beforeAll(() => test.runner.bus.consume(channels.secretsRotated, 'spec', async (event) => void events.push(event)));
+  beforeAll(() => test.runner.bus.consume(channels.secretsRotated, 'spec', async (some) => void events.push(...some)));
   const rotation = (change: object = {}) =>
     JSON.stringify({ id: randomUUID(), type: 'secret.rotated', references: ['file:api_key'], ...change });
   const epoch = () => test.controlPlane.installs.get(INSTALL)?.secretsVersion;
@@ -385,19 +385,28 @@ describe('accesses that runners report', () => {
     outcome: 'read',
     ...change,
   });
-  const report = (event: AuditSecretAccess) => test.runner.bus.publish(channels.auditSecretAccess, event);
+  const report = (...accesses: AuditSecretAccess[]) =>
+    test.runner.bus.publish(channels.auditSecretAccess, { accesses });
   const found = async (requestId: string) =>
     (await test.get(`/v1/audit?requestId=${requestId}`, OPERATOR)).body.entries as AuditRow[];
 
   it('join the same chain, each once, however often they are delivered', async () => {
     const [twice, after] = [access({ key: 'a\0b' }), access({ outcome: 'denied' })];
-    await report(twice);
-    await report(twice);
-    await report(after);
+    await report(twice, twice);
+    await report(twice, after);
     await eventually(async () => (await found(after.requestId)).length === 1);
     expect(await found(twice.requestId)).toEqual([
       expect.objectContaining({ kind: 'access', keys: ['a\0b'], outcome: 'read', id: `access:${twice.id}` }),
     ]);
+    expect((await test.get('/v1/audit/verify', OPERATOR)).body).toMatchObject({ ok: true });
+  });
+
+  it('keep the chain whole while redemptions and batches come at the same time', async () => {
+    const requestId = randomUUID();
+    const batches = Array.from({ length: 10 }, () => Array.from({ length: 10 }, () => access({ requestId })));
+    const redeem = () => test.runner.redeem();
+    await Promise.all([...batches.map((batch) => report(...batch)), ...Array.from({ length: 10 }, redeem)]);
+    await eventually(async () => (await found(requestId)).length === 100);
     expect((await test.get('/v1/audit/verify', OPERATOR)).body).toMatchObject({ ok: true });
   });
 

@@ -116,7 +116,7 @@ export class Platform {
     await this.brokerBus.consume(
       channels.auditSecretAccess,
       'spec-audit',
-      async (event) => void this.audit.push(event),
+      async (batches) => void this.audit.push(...batches.flatMap(({ accesses }) => accesses)),
     );
     this.#serveStorage(await this.#bus('control-plane'));
     await this.#serveArtifact(await this.#bus('registry'));

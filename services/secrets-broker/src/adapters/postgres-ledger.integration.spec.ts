@@ -76,6 +76,47 @@ describe('the ledger', () => {
     await expect(ledger.verify()).resolves.toMatchObject({ ok: true, rows: 2 });
   });
 
+  it('takes the other half of a batch of which half was recorded before, in its order', async () => {
+    const batch = Array.from({ length: 128 }, () => entry());
+    const before = batch.filter((_, index) => index % 2 === 0);
+    await ledger.append(before);
+    await ledger.append(batch);
+    const after = batch.filter((_, index) => index % 2 === 1);
+    expect((await all()).map(({ id }) => id)).toEqual([...before, ...after].map(({ id }) => id));
+    await expect(ledger.verify()).resolves.toMatchObject({ ok: true, rows: 128 });
+  });
+
+  it('takes a batch that several deliver at once as one', async () => {
+    const batch = Array.from({ length: 128 }, () => entry());
+    await Promise.all(Array.from({ length: WRITERS }, () => ledger.append(batch)));
+    expect((await all()).map(({ id }) => id)).toEqual(batch.map(({ id }) => id));
+    await expect(ledger.verify()).resolves.toMatchObject({ ok: true, rows: 128 });
+  });
+
+  it('links redemptions and overlapping batches that come at the same time into one chain', async () => {
+    const accesses = Array.from({ length: 200 }, () => entry());
+    const redeem = () => ledger.recordRedemption(entry({ kind: 'redemption', keys: ['a', 'b'] }), proof());
+    const batches = Array.from({ length: WRITERS / 2 }, (_, at) =>
+      ledger.append(accesses.slice(at * 10, at * 10 + 110)),
+    );
+    const outcomes = await Promise.all(Array.from({ length: WRITERS / 2 }, redeem));
+    await Promise.all(batches);
+    expect(new Set(outcomes)).toEqual(new Set(['recorded']));
+    const rows = await all();
+    expect(new Set(rows.filter(({ kind }) => kind === 'access').map(({ id }) => id))).toEqual(
+      new Set(accesses.map(({ id }) => id)),
+    );
+    await expect(ledger.verify()).resolves.toMatchObject({ ok: true, rows: 210 });
+  });
+
+  it('records no redemption, and so releases nothing, under an id that the log has already (I2)', async () => {
+    const first = entry({ kind: 'redemption', id: 'redemption:same' });
+    await ledger.recordRedemption(first, proof());
+    await expect(ledger.recordRedemption(first, proof())).rejects.toThrow();
+    expect([await all(), await proofs()].map(({ length }) => length)).toEqual([1, 1]);
+    await expect(ledger.verify()).resolves.toMatchObject({ ok: true, rows: 1 });
+  });
+
   it('keeps what a guest asked for, whatever it is: NUL, lone surrogates, quotes', async () => {
     const keys = ['a\0b', '\ud800', '"; drop table audit_log; --', '__proto__'];
     await ledger.append([entry({ keys })]);

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Transaction } from 'kysely';
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import {
   type AuditEntry,
   type AuditFilter,
@@ -6,8 +6,9 @@ import {
   type ChainHead,
   type ChainVerdict,
   ChainWalk,
+  type Extension,
   encodeKeys,
-  link,
+  extend,
 } from '../core/audit-chain.ts';
 import type { BrokerDatabase } from './postgres-schema.ts';
 
@@ -36,14 +37,25 @@ export class PostgresLedger {
         .returning('jti')
         .executeTakeFirst();
       if (inserted === undefined) return 'proof_replayed';
-      await append(trx, [entry]);
+      // No look at what was recorded before: an entry of this id in the log fails the insert, and so the release.
+      await write(trx, extend(await readHead(trx, 'lock'), [entry]));
       return 'recorded';
     });
   }
 
-  /** Appends entries; one whose id is in the log already is left out. Resolves after the commit. */
+  /** Appends entries, all or none; one whose id is in the log already is left out. Resolves after the commit. */
   async append(entries: readonly AuditEntry[]): Promise<void> {
-    await this.#db.transaction().execute((trx) => append(trx, entries));
+    await this.#db.transaction().execute(async (trx) => {
+      const head = await readHead(trx, 'lock');
+      // A statement of its own, after the lock: only then does it see what the holder before us recorded.
+      const ids = entries.map(({ id }) => id);
+      const present = await trx
+        .selectFrom('audit_log')
+        .select('id')
+        .where('id', '=', sql<string>`any(${ids})`)
+        .execute();
+      await write(trx, extend(head, entries, new Set(present.map(({ id }) => id))));
+    });
   }
 
   async read(filter: AuditFilter): Promise<AuditRow[]> {
@@ -77,23 +89,26 @@ export class PostgresLedger {
   }
 }
 
-async function append(trx: Transaction<BrokerDatabase>, entries: readonly AuditEntry[]): Promise<void> {
-  const before = await readHead(trx, 'lock');
-  const ids = entries.map(({ id }) => id);
-  const present = await trx.selectFrom('audit_log').select('id').where('id', 'in', ids).execute();
-  const seen = new Set(present.map(({ id }) => id));
-  let head = before;
-  const rows: Selectable<BrokerDatabase['audit_log']>[] = [];
-  for (const entry of entries) {
-    if (seen.has(entry.id)) continue;
-    seen.add(entry.id);
-    const row = link(head, entry);
-    rows.push(toColumns(row));
-    head = { seq: row.seq, hash: row.hash };
-  }
+/**
+ * Rows and head in one statement. `on conflict do nothing` would leave a hole in the chain: what was recorded before is left
+ * out earlier, under the lock. One array for each column: the statement is the same for one row and for a thousand.
+ */
+async function write(trx: Transaction<BrokerDatabase>, { rows, head }: Extension): Promise<void> {
   if (rows.length === 0) return;
-  await trx.insertInto('audit_log').values(rows).execute();
-  await trx.updateTable('audit_head').set(head).execute();
+  const column = <K extends keyof AuditRow>(name: K): AuditRow[K][] => rows.map((row) => row[name]);
+  await sql`
+    with appended as (
+      insert into audit_log (seq, id, at, kind, tenant_id, install_id, extension_id, key_names, secrets_version,
+        request_id, runner_id, outcome, prev_hash, hash)
+      select * from unnest(
+        ${column('seq')}::bigint[], ${column('id')}::text[], ${column('at')}::bigint[], ${column('kind')}::text[],
+        ${column('tenantId')}::text[], ${column('installId')}::text[], ${column('extensionId')}::text[],
+        ${column('keys').map(encodeKeys)}::text[], ${column('secretsVersion')}::bigint[],
+        ${column('requestId')}::text[], ${column('runnerId')}::text[], ${column('outcome')}::text[],
+        ${column('prevHash')}::text[], ${column('hash')}::text[]
+      )
+    )
+    update audit_head set seq = ${head.seq}, hash = ${head.hash}`.execute(trx);
 }
 
 /** `lock` holds every other appender back until this transaction ends. */
@@ -101,23 +116,6 @@ async function readHead(trx: Transaction<BrokerDatabase>, mode: 'read' | 'lock')
   const query = trx.selectFrom('audit_head').select(['seq', 'hash']);
   return (mode === 'lock' ? query.forUpdate() : query).executeTakeFirstOrThrow();
 }
-
-const toColumns = (row: AuditRow): Selectable<BrokerDatabase['audit_log']> => ({
-  seq: row.seq,
-  id: row.id,
-  at: row.at,
-  kind: row.kind,
-  tenant_id: row.tenantId,
-  install_id: row.installId,
-  extension_id: row.extensionId,
-  key_names: encodeKeys(row.keys),
-  secrets_version: row.secretsVersion,
-  request_id: row.requestId,
-  runner_id: row.runnerId,
-  outcome: row.outcome,
-  prev_hash: row.prevHash,
-  hash: row.hash,
-});
 
 const toRow = (columns: Selectable<BrokerDatabase['audit_log']>): AuditRow => ({
   seq: columns.seq,

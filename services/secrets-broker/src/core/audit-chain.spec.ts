@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type AuditEntry, type AuditRow, type ChainHead, ChainWalk, GENESIS, link } from './audit-chain.ts';
+import { type AuditEntry, type AuditRow, type ChainHead, ChainWalk, extend, GENESIS } from './audit-chain.ts';
 
 const text = fc.option(fc.string({ unit: 'binary', maxLength: 12 }), { nil: null });
 const entry: fc.Arbitrary<AuditEntry> = fc.record({
@@ -15,17 +15,9 @@ const entry: fc.Arbitrary<AuditEntry> = fc.record({
   runnerId: text,
   outcome: fc.constantFrom('released', 'denied', 'proof_replayed'),
 });
-const entries = fc.array(entry, { minLength: 1, maxLength: 12 });
+const entries = fc.uniqueArray(entry, { minLength: 1, maxLength: 12, selector: ({ id }) => id });
 
-function chain(list: readonly AuditEntry[]): { rows: AuditRow[]; head: ChainHead } {
-  let head = GENESIS;
-  const rows = list.map((item) => {
-    const row = link(head, item);
-    head = { seq: row.seq, hash: row.hash };
-    return row;
-  });
-  return { rows, head };
-}
+const chain = (list: readonly AuditEntry[]) => extend(GENESIS, list);
 
 function verdict(rows: readonly AuditRow[], head: ChainHead) {
   const walk = new ChainWalk();
@@ -42,6 +34,20 @@ describe('the audit chain', () => {
         for (let from = 0; from < rows.length; from += page)
           expect(walk.take(rows.slice(from, from + page))).toBe(true);
         expect(walk.finish(head)).toEqual({ ok: true, rows: rows.length, head });
+      }),
+    );
+  });
+
+  it('leaves out what was recorded before or is repeated, and links the rest without a hole', () => {
+    fc.assert(
+      fc.property(entries, entries, fc.nat(), (before, list, pick) => {
+        const start = chain(before);
+        const again = [...before.slice(0, pick % before.length), ...list, ...list];
+        const recorded = new Set(before.map(({ id }) => id));
+        const { rows, head } = extend(start.head, again, recorded);
+        expect(rows.map(({ id }) => id)).toEqual(list.map(({ id }) => id).filter((id) => !recorded.has(id)));
+        const all = [...start.rows, ...rows];
+        expect(verdict(all, head)).toEqual({ ok: true, rows: all.length, head });
       }),
     );
   });
@@ -82,13 +88,17 @@ describe('the audit chain', () => {
 
   it('names the first of two rows that changed places', () => {
     fc.assert(
-      fc.property(fc.array(entry, { minLength: 2, maxLength: 12 }), fc.nat(), (list, pick) => {
-        const { rows, head } = chain(list);
-        const at = pick % (rows.length - 1);
-        const [a, b] = rows.slice(at, at + 2) as [AuditRow, AuditRow];
-        const swapped = rows.toSpliced(at, 2, { ...b, seq: a.seq }, { ...a, seq: b.seq });
-        expect(verdict(swapped, head)).toMatchObject({ ok: false, badSeq: at + 1 });
-      }),
+      fc.property(
+        fc.uniqueArray(entry, { minLength: 2, maxLength: 12, selector: ({ id }) => id }),
+        fc.nat(),
+        (list, pick) => {
+          const { rows, head } = chain(list);
+          const at = pick % (rows.length - 1);
+          const [a, b] = rows.slice(at, at + 2) as [AuditRow, AuditRow];
+          const swapped = rows.toSpliced(at, 2, { ...b, seq: a.seq }, { ...a, seq: b.seq });
+          expect(verdict(swapped, head)).toMatchObject({ ok: false, badSeq: at + 1 });
+        },
+      ),
     );
   });
 
@@ -96,7 +106,7 @@ describe('the audit chain', () => {
     fc.assert(
       fc.property(entries, entry, (list, extra) => {
         const { rows, head } = chain(list);
-        expect(verdict([...rows, link(head, extra)], head).ok).toBe(false);
+        expect(verdict([...rows, ...extend(head, [extra]).rows], head).ok).toBe(false);
         const rewritten = chain(list.with(-1, { ...extra, id: 'rewritten' }));
         expect(verdict(rewritten.rows, head).ok).toBe(false);
       }),
@@ -105,9 +115,10 @@ describe('the audit chain', () => {
 
   it('does not let text move from one field into the next', () => {
     const base: AuditEntry = { ...(fc.sample(entry, { numRuns: 1, seed: 1 })[0] as AuditEntry), keys: [] };
-    const one = link(GENESIS, { ...base, tenantId: 'a', installId: 'bc' });
-    const other = link(GENESIS, { ...base, tenantId: 'ab', installId: 'c' });
-    const quoted = link(GENESIS, { ...base, tenantId: 'a","b', installId: 'c' });
-    expect(new Set([one.hash, other.hash, quoted.hash]).size).toBe(3);
+    const first = (change: Partial<AuditEntry>) => chain([{ ...base, ...change }]).head.hash;
+    const one = first({ tenantId: 'a', installId: 'bc' });
+    const other = first({ tenantId: 'ab', installId: 'c' });
+    const quoted = first({ tenantId: 'a","b', installId: 'c' });
+    expect(new Set([one, other, quoted]).size).toBe(3);
   });
 });

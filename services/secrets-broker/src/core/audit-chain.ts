@@ -72,10 +72,30 @@ const canonical = (seq: number, e: AuditEntry): string =>
 const hashOf = (prevHash: string, seq: number, entry: AuditEntry): string =>
   createHash('sha256').update(Buffer.from(prevHash, 'hex')).update(canonical(seq, entry)).digest('hex');
 
-/** The entry as the row after `head`. */
-export function link(head: ChainHead, entry: AuditEntry): AuditRow {
-  const seq = head.seq + 1;
-  return { ...entry, seq, prevHash: head.hash, hash: hashOf(head.hash, seq, entry) };
+/** Rows that follow `head`, and the head after them. */
+export interface Extension {
+  readonly rows: readonly AuditRow[];
+  readonly head: ChainHead;
+}
+
+/** The entries as the rows after `head`, in their order; those whose id is in `recorded`, or came before, are left out. */
+export function extend(
+  head: ChainHead,
+  entries: readonly AuditEntry[],
+  recorded: ReadonlySet<string> = new Set(),
+): Extension {
+  const seen = new Set(recorded);
+  const rows: AuditRow[] = [];
+  let { seq, hash } = head;
+  for (const entry of entries) {
+    if (seen.has(entry.id)) continue;
+    seen.add(entry.id);
+    const prevHash = hash;
+    seq += 1;
+    hash = hashOf(prevHash, seq, entry);
+    rows.push({ ...entry, seq, prevHash, hash });
+  }
+  return { rows, head: { seq, hash } };
 }
 
 export type ChainVerdict =

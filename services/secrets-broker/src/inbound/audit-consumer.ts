@@ -1,5 +1,5 @@
 import type { Bus } from '@alga/chassis';
-import { channels } from '@alga/contracts';
+import { type AuditSecretAccess, channels } from '@alga/contracts';
 import type { AuditEntry } from '../core/audit-chain.ts';
 
 /** Names our place in the stream across restarts and among replicas. */
@@ -10,22 +10,22 @@ export async function consumeAccesses(
   bus: Bus,
   append: (entries: readonly AuditEntry[]) => Promise<void>,
 ): Promise<void> {
-  await bus.consume(channels.auditSecretAccess, DURABLE, (event) =>
-    append([
-      {
-        // In a space of its own: a runner cannot take the id of a redemption in advance.
-        id: `access:${event.id}`,
-        at: event.at,
-        kind: 'access',
-        tenantId: event.tenantId,
-        installId: event.installId,
-        extensionId: event.extensionId,
-        keys: event.key === undefined ? [] : [event.key],
-        secretsVersion: event.secretsVersion ?? null,
-        requestId: event.requestId,
-        runnerId: event.runnerId,
-        outcome: event.outcome,
-      },
-    ]),
+  await bus.consume(channels.auditSecretAccess, DURABLE, (batches) =>
+    append(batches.flatMap(({ accesses }) => accesses).map(toEntry)),
   );
 }
+
+const toEntry = (access: AuditSecretAccess): AuditEntry => ({
+  // In a space of its own: a runner cannot take the id of a redemption in advance.
+  id: `access:${access.id}`,
+  at: access.at,
+  kind: 'access',
+  tenantId: access.tenantId,
+  installId: access.installId,
+  extensionId: access.extensionId,
+  keys: access.key === undefined ? [] : [access.key],
+  secretsVersion: access.secretsVersion ?? null,
+  requestId: access.requestId,
+  runnerId: access.runnerId,
+  outcome: access.outcome,
+});

@@ -1,5 +1,5 @@
 import { type EventChannel, STREAMS } from '@alga/contracts';
-import { AckPolicy, DiscardPolicy, jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
+import { AckPolicy, DiscardPolicy, type JsMsg, jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from './logger.ts';
 
@@ -7,12 +7,19 @@ import type { Logger } from './logger.ts';
 const REDELIVER_MS = 1_000;
 /** A handler that has not acknowledged by then is taken for lost. */
 const ACK_WAIT_NS = 30_000_000_000;
+/** Events handed over at once: what a handler can do with all of them well within the time to acknowledge. */
+const MAX_GROUP = 8;
 
 export type StreamName = keyof typeof STREAMS;
 
 export interface StreamConsumer {
   /** No further message is taken; the ones being handled end first. */
   stop(): Promise<void>;
+}
+
+interface Delivery<T> {
+  readonly message: JsMsg;
+  readonly event: T;
 }
 
 /** Creates the streams that do not exist yet; harmless when several processes do it at once. */
@@ -30,12 +37,15 @@ export async function ensureStreams(connection: NatsConnection, names: readonly 
   }
 }
 
-/** A durable consumer: one message at a time, in order, acknowledged after its handler resolved. */
+/**
+ * A durable consumer: one group of events at a time, in order, acknowledged after its handler resolved. What failed in
+ * a group comes again alone, so that one event nobody can handle does not hold up its neighbours for ever.
+ */
 export async function consumeStream<T>(
   connection: NatsConnection,
   channel: EventChannel<T>,
   durable: string,
-  handler: (event: T) => Promise<void>,
+  handler: (events: readonly T[]) => Promise<void>,
   logger: Logger,
 ): Promise<StreamConsumer> {
   const stream = channel.wildcard.startsWith('alga.v1.audit.') ? STREAMS.audit : STREAMS.events;
@@ -48,21 +58,33 @@ export async function consumeStream<T>(
   });
   const consumer = await jetstream(connection).consumers.get(stream.name, durable);
   const messages = await consumer.consume({ max_messages: 64 });
+  const waiting: Delivery<T>[] = [];
+  let busy = false;
+  let handling = Promise.resolve();
+  const handleWaiting = async () => {
+    busy = true;
+    while (waiting.length > 0) {
+      const group = waiting.splice(0, groupSize(waiting));
+      try {
+        await handler(group.map(({ event }) => event));
+        for (const { message } of group) message.ack();
+      } catch (err) {
+        logger.error({ err, durable, events: group.length }, 'event handler failed, they will come again');
+        for (const { message } of group) message.nak(REDELIVER_MS);
+      }
+    }
+    busy = false; // in the same step as the check above: an event that comes next starts a new run
+  };
   const done = (async () => {
     for await (const message of messages) {
       const event = channel.message.decode(message.data);
-      if (!event.ok) {
+      if (event.ok) {
+        waiting.push({ message, event: event.value });
+        if (!busy) handling = handleWaiting();
+      } else {
         // It will never match: kept from coming back, and seen in the log.
         logger.error({ subject: message.subject, errors: event.errors }, 'event refused');
         message.term('does not match its schema');
-        continue;
-      }
-      try {
-        await handler(event.value);
-        message.ack();
-      } catch (err) {
-        logger.error({ err, subject: message.subject }, 'event handler failed, it will come again');
-        message.nak(REDELIVER_MS);
       }
     }
   })().catch((err: unknown) => logger.error({ err, durable }, 'consumer ended'));
@@ -70,6 +92,14 @@ export async function consumeStream<T>(
     async stop() {
       await messages.close();
       await done;
+      for (const { message } of waiting.splice(0)) message.nak(); // for another process, at once
+      await handling;
     },
   };
+}
+
+/** How many of the first belong together: events that come for the first time, or one that came before. */
+function groupSize(waiting: readonly Delivery<unknown>[]): number {
+  const again = waiting.slice(0, MAX_GROUP).findIndex(({ message }) => message.redelivered);
+  return again === -1 ? Math.min(waiting.length, MAX_GROUP) : Math.max(again, 1);
 }

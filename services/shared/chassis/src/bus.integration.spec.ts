@@ -1,6 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import { AlgaError, AUDIT_CONSUMER, type AuditSecretAccess, channels, type FleetHeartbeat } from '@alga/contracts';
+import {
+  AlgaError,
+  AUDIT_CONSUMER,
+  type AuditSecretAccess,
+  type AuditSecretAccesses,
+  channels,
+  type FleetHeartbeat,
+  STREAMS,
+} from '@alga/contracts';
 import { type RunningServer, startNats } from '@alga/local-stack';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { Bus } from './bus.ts';
 import { KnownSecrets } from './known-secrets.ts';
@@ -234,6 +242,9 @@ describe('events', () => {
     outcome: 'read',
   };
 
+  const idsOf = (events: readonly AuditSecretAccesses[]) =>
+    events.flatMap(({ accesses }) => accesses).map(({ id }) => id);
+
   it('reach every listener', async () => {
     const [sender, one, two] = [await bus('runner'), await bus(), await bus()];
     const heard: FleetHeartbeat[] = [];
@@ -250,11 +261,11 @@ describe('events', () => {
     const [sender, broker] = [await bus('runner'), await bus('secrets-broker')];
     await broker.ensureStreams('events', 'audit');
     await broker.ensureStreams('events', 'audit'); // a second process at its start
-    await sender.publish(channels.auditSecretAccess, access, {}, access.id);
-    await sender.publish(channels.auditSecretAccess, access, {}, access.id); // dropped by its id
+    await sender.publish(channels.auditSecretAccess, { accesses: [access] }, {}, access.id);
+    await sender.publish(channels.auditSecretAccess, { accesses: [access] }, {}, access.id); // dropped by its id
     const deliveries: string[] = [];
-    await broker.consume(channels.auditSecretAccess, AUDIT_CONSUMER, async (event) => {
-      deliveries.push(event.id);
+    await broker.consume(channels.auditSecretAccess, AUDIT_CONSUMER, async (events) => {
+      deliveries.push(...idsOf(events));
       if (deliveries.length === 1) throw new Error('database is away');
     });
     await until(() => deliveries.length === 2);
@@ -262,14 +273,57 @@ describe('events', () => {
     expect(deliveries).toEqual([access.id, access.id]);
   });
 
+  it('that have arrived are handed over together, and come again one by one when their handler failed', async () => {
+    const own = await startNats();
+    const broker = await Bus.connect({ url: own.url, service: 'secrets-broker', logger });
+    try {
+      await broker.ensureStreams('audit');
+      const ids = Array.from({ length: 20 }, (_, at) => `audit-record-${String(at).padStart(6, '0')}`);
+      for (const id of ids) await broker.publish(channels.auditSecretAccess, { accesses: [{ ...access, id }] });
+      const refused: string[] = [];
+      const handled: string[] = [];
+      const { consumers } = await jetstreamManager(broker.connection);
+      const allHere = async () =>
+        (await consumers.info(STREAMS.audit.name, AUDIT_CONSUMER)).num_ack_pending === ids.length;
+      await broker.consume(channels.auditSecretAccess, AUDIT_CONSUMER, async (events) => {
+        if (handled.length === 0) await until(allHere); // the first takes its time
+        if (events.length === 1) return void handled.push(...idsOf(events));
+        refused.push(...idsOf(events));
+        throw new Error('one of them is bad');
+      });
+      await until(() => handled.length === ids.length);
+      expect(handled.toSorted()).toEqual(ids);
+      expect(refused.length).toBeGreaterThan(1);
+      expect(new Set(refused).size).toBe(refused.length);
+    } finally {
+      await broker.close();
+      await own.stop();
+    }
+  });
+
+  it('that are over a limit are refused as too large: the limit of the server and the one of the stream', async () => {
+    const own = await startNats({ maxPayload: 4_096 });
+    const sender = await Bus.connect({ url: own.url, service: 'runner', logger });
+    try {
+      await sender.ensureStreams('audit');
+      const publish = (count: number) =>
+        codeOf(sender.publish(channels.auditSecretAccess, { accesses: Array(count).fill(access) }));
+      expect([await publish(8), await publish(32)]).toEqual(['resolved', 'body_too_large']);
+      const { streams } = await jetstreamManager(sender.connection);
+      await streams.update(STREAMS.audit.name, { max_msg_size: 512 });
+      expect([await publish(1), await publish(8)]).toEqual(['resolved', 'body_too_large']);
+    } finally {
+      await sender.close();
+      await own.stop();
+    }
+  });
+
   it('that cannot be stored are refused to the publisher', async () => {
     const sender = await bus('runner');
     const other = await startNats();
     try {
       const lonely = await Bus.connect({ url: other.url, service: 'runner', logger });
-      expect(await codeOf(lonely.publish(channels.auditSecretAccess, { ...access, id: randomUUID() }))).toBe(
-        'unavailable',
-      );
+      expect(await codeOf(lonely.publish(channels.auditSecretAccess, { accesses: [access] }))).toBe('unavailable');
       await lonely.close();
     } finally {
       await other.stop();

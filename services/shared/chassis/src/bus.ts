@@ -1,11 +1,8 @@
 import {
   AlgaError,
-  decodeJson,
   type EventChannel,
   encodeJson,
-  fromProblem,
   inboxPrefixOf,
-  parse,
   type RequestChannel,
   toProblem,
 } from '@alga/contracts';
@@ -16,14 +13,12 @@ import {
   type Msg,
   type MsgHdrs,
   type NatsConnection,
-  NoRespondersError,
   headers as natsHeaders,
   nkeyAuthenticator,
-  RequestError,
   type Subscription,
-  TimeoutError,
 } from '@nats-io/transport-node';
 import { context, metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { errorFromReply, publishFailure, requestFailure, tooLarge } from './bus-errors.ts';
 import { consumeStream, ensureStreams, type StreamConsumer, type StreamName } from './bus-streams.ts';
 import type { Logger } from './logger.ts';
 
@@ -248,12 +243,22 @@ export class Bus {
     );
   }
 
-  /** Takes each event of a durable channel at least once, across restarts; acknowledged when the handler resolves. */
-  async consume<T>(channel: EventChannel<T>, durable: string, handler: (event: T) => Promise<void>): Promise<void> {
+  /**
+   * Takes each event of a durable channel at least once, across restarts; acknowledged when the handler resolves. The
+   * handler is given, in their order, those that have arrived by then, a handful at most.
+   */
+  async consume<T>(
+    channel: EventChannel<T>,
+    durable: string,
+    handler: (events: readonly T[]) => Promise<void>,
+  ): Promise<void> {
     this.#consumers.add(await consumeStream(this.connection, channel, durable, handler, this.#logger));
   }
 
-  /** Publishes an event. A durable one is stored when this resolves. `id` lets JetStream drop a repetition. */
+  /**
+   * Publishes an event. A durable one is stored when this resolves. `id` lets JetStream drop a repetition.
+   * @throws AlgaError, for a durable one: `unavailable` (whether it was stored is unknown), `body_too_large` (it never will be).
+   */
   async publish<T>(
     channel: EventChannel<T>,
     event: T,
@@ -272,7 +277,7 @@ export class Bus {
         ...(id === undefined ? {} : { msgID: id }),
       });
     } catch (cause) {
-      throw new AlgaError('unavailable', 'The event could not be stored.', { cause });
+      throw publishFailure(cause, this.maxPayload);
     }
   }
 
@@ -363,23 +368,6 @@ function injectTrace(headers: MsgHdrs): void {
 function deadlineOf(message: Msg): number {
   const given = Number(message.headers?.get(HEADER_DEADLINE));
   return Number.isInteger(given) && given > 0 ? Math.min(given, MAX_DEADLINE_MS) : DEFAULT_DEADLINE_MS;
-}
-
-const tooLarge = (limit: number): AlgaError =>
-  new AlgaError('body_too_large', `The message is over ${limit} bytes.`, { limit });
-
-function errorFromReply(data: Uint8Array): AlgaError {
-  const raw = decodeJson(data);
-  const problem = raw.ok ? parse('problem', raw.value) : raw;
-  return problem.ok ? fromProblem(problem.value) : new AlgaError('internal', 'The error reply cannot be read.');
-}
-
-function requestFailure(cause: unknown, forRunner: boolean): AlgaError {
-  if (cause instanceof AlgaError) return cause;
-  const noResponders = cause instanceof NoRespondersError || (cause instanceof RequestError && cause.isNoResponders());
-  if (noResponders) return new AlgaError(forRunner ? 'no_runner' : 'unavailable', undefined, { cause });
-  if (cause instanceof TimeoutError) return new AlgaError('deadline_exceeded', undefined, { cause });
-  return new AlgaError('unavailable', undefined, { cause });
 }
 
 /** The promise's outcome, or `execution_unknown` as soon as the signal fires. */
