@@ -2,4 +2,4 @@ import { runTool } from './nx.ts';
 
 // What is published or deployed as a build: the runtime library and the sample's component. Services run from source.
 
-process.exitCode = runTool('nx', ['run-many', '-t', 'build', '--parallel=2', '--output-style=static']);
+process.exitCode = await runTool('nx', ['run-many', '-t', 'build', '--parallel=2', '--output-style=static']);

@@ -1,64 +1,49 @@
 import { join } from 'node:path';
-import { type Stack, startStack } from '@alga/local-stack';
-import { ALGA_API_ORIGIN, type DemoFigures, Scenario } from './demo/scenario.ts';
-import { StepFailed, Steps } from './demo/steps.ts';
-import { closingTable } from './demo/table.ts';
+import { parseArgs } from 'node:util';
+import { failureText } from './demo/failure-text.ts';
+import { Interrupted, listenForInterruption } from './demo/interruption.ts';
+import type { DemoFigures } from './demo/scenario.ts';
+import { Steps } from './demo/steps.ts';
 import { ROOT } from './nx.ts';
 
-// The whole path on one command. `--exit`: end by itself; the last line is then one JSON object.
+// The whole path on one command. `--exit`: end by itself; the last line is then one JSON object, however the run ends.
+// `--dir <folder>`: another place than .runtime/demo for its data, keys and logs.
+// Servers named by NATS_URL, REDIS_URL and DATABASE_URL are left running, with what the run put there until the next run removes it:
+// the streams ALGA_EVENTS and ALGA_AUDIT, the bucket alga-bundles, the keys alga:*, the databases alga_demo_*.
 
-const exit = process.argv.includes('--exit');
+const INTERRUPTED = 130;
+const NOT_MEASURED: DemoFigures = {
+  call: { p50Ms: 0, p99Ms: 0, n: 0 },
+  rotation: { ackMs: 0, calls: 0, staleReads: 0, failed: 0 },
+  secretsInLogs: -1,
+};
+
+const interrupted = listenForInterruption();
 const print = (line: string) => console.log(line);
-const stopped = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopped.abort(new StepFailed('stopped')));
-
-const steps = new Steps(print);
-let stack: Stack | undefined;
-let scenario: Scenario | undefined;
+const steps = new Steps(print, interrupted);
+const exit = process.argv.includes('--exit');
 let figures: DemoFigures | undefined;
+let code = 1;
 try {
-  stack = await steps.run('start servers and services', async () => {
-    return startStack({
-      dir: join(ROOT, '.runtime/demo'),
-      fresh: true, // each run tells its story from the beginning
-      runners: 2,
-      egressPrivateOrigins: [ALGA_API_ORIGIN],
-      progress: steps.detail,
-      signal: stopped.signal,
-    });
-  });
-  scenario = await Scenario.open(stack, steps);
-  figures = await Promise.race([scenario.play(), aborted(stopped.signal)]);
-  print(closingTable(figures, stack, scenario.invokeKey));
-  if (!exit) {
-    print('Running until Ctrl-C.');
-    await aborted(stopped.signal).catch(() => {});
-  }
+  const dir = folder();
+  // Imported late: it takes a second, in which a Ctrl-C must find somebody who listens.
+  const { runDemo } = await import('./demo/run-demo.ts');
+  interrupted.throwIfAborted();
+  figures = await runDemo({ dir, steps, print, interrupted, stayUp: !exit });
+  if (figures !== undefined) code = 0;
 } catch (error) {
-  if (!stopped.signal.aborted) console.error(`\n${error instanceof StepFailed ? error.message : describe(error)}`);
-  process.exitCode = 1;
-} finally {
-  await scenario?.close();
-  await steps.run('stop everything', async () => stack?.stop()).catch(() => {});
+  if (error instanceof Interrupted) code = INTERRUPTED;
+  else console.error(`\n${failureText(error)}`);
 }
-const ok = figures !== undefined && steps.results.every((step) => step.ok);
-if (!ok) process.exitCode = 1;
-if (exit) {
-  const none = {
-    call: { p50Ms: 0, p99Ms: 0, n: 0 },
-    rotation: { ackMs: 0, calls: 0, staleReads: 0, failed: 0 },
-    secretsInLogs: -1,
-  };
-  print(JSON.stringify({ ok, steps: steps.results, ...(figures ?? none) }));
-}
+if (exit) print(JSON.stringify({ ok: code === 0, steps: steps.results, ...(figures ?? NOT_MEASURED) }));
+// An abandoned step may be at work still, a build for example: exiting ends it.
+process.exit(code);
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+function folder(): string {
+  try {
+    const { values } = parseArgs({ options: { exit: { type: 'boolean' }, dir: { type: 'string' } } });
+    return values.dir ?? join(ROOT, '.runtime/demo');
+  } catch (error) {
+    throw new Error(`${(error as Error).message}. Usage: npm run demo -- [--exit] [--dir <folder>]`);
+  }
 }

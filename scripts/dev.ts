@@ -1,33 +1,35 @@
 import { join } from 'node:path';
-import { startStack } from '@alga/local-stack';
-import { ALGA_API_ORIGIN } from './demo/scenario.ts';
+import { failureText } from './demo/failure-text.ts';
+import { Interrupted, interruption, listenForInterruption } from './demo/interruption.ts';
 import { ROOT } from './nx.ts';
 
 // The stack of the demo without its story; what was published and installed stays from run to run.
 
-const stopped = new AbortController();
-const ended = new Promise<void>((resolve) => {
-  stopped.signal.addEventListener('abort', () => resolve(), { once: true });
-});
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopped.abort(new Error('stopped')));
-
+const interrupted = listenForInterruption();
+let code = 0;
 try {
+  // Imported late: it takes a second, in which a Ctrl-C must find somebody who listens.
+  const [{ startStack }, { ALGA_API_ORIGIN }] = await Promise.all([
+    import('@alga/local-stack'),
+    import('./demo/scenario.ts'),
+  ]);
+  interrupted.throwIfAborted();
   const stack = await startStack({
     dir: join(ROOT, '.runtime/dev'),
     runners: 2,
     egressPrivateOrigins: [ALGA_API_ORIGIN],
     progress: (line) => console.log(line),
-    signal: stopped.signal,
+    signal: interrupted,
   });
-  console.log(
-    `\nGateway ${stack.urls.gateway}, control-plane ${stack.urls.controlPlane}, registry ${stack.urls.registry}`,
-  );
+  const { gateway, controlPlane, registry } = stack.urls;
+  console.log(`\nGateway ${gateway}, control-plane ${controlPlane}, registry ${registry}`);
   console.log(`Operator key: ${stack.keysDir}/operator-key. Logs: ${stack.logsDir}. Running until Ctrl-C.`);
-  await ended;
+  await interruption(interrupted).catch(() => {});
   await stack.stop();
 } catch (error) {
-  if (!stopped.signal.aborted) {
-    console.error(error instanceof Error ? error.message : String(error));
-    process.exitCode = 1;
+  if (!(error instanceof Interrupted)) {
+    console.error(failureText(error));
+    code = 1;
   }
 }
+process.exit(code);

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,11 +16,27 @@ const taskEnv = (extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
 
 /** No tool takes this long unless it hangs. */
 const TOOL_DEADLINE_MS = 20 * 60_000;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/** Runs a tool of node_modules/.bin in the root and returns its exit code; a tool that hangs is ended and has failed. */
-export function runTool(tool: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): number {
-  const options = { cwd: ROOT, stdio: 'inherit', env: taskEnv(env), timeout: TOOL_DEADLINE_MS } as const;
-  const { status, error } = spawnSync(`${BIN}/${tool}`, args, options);
-  if (error !== undefined) console.error(`${tool} did not end by itself: ${error.message}`);
-  return status ?? 1;
+/**
+ * Runs a tool of node_modules/.bin in the root and returns its exit code. A signal that ends us ends it first; a tool that
+ * hangs is ended and has failed.
+ */
+export async function runTool(tool: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+  const child = spawn(`${BIN}/${tool}`, args, {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: taskEnv(env),
+    timeout: TOOL_DEADLINE_MS,
+  });
+  const forward = (signal: NodeJS.Signals) => child.kill(signal);
+  for (const signal of SIGNALS) process.on(signal, forward);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code) => resolve(code ?? 1));
+    });
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, forward);
+  }
 }

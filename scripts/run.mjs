@@ -24,6 +24,8 @@ const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 /** npm goes on asking for hundreds of packages, minutes long, after it had to give up on this many. */
 const GIVE_UPS_BEFORE_OFFLINE = 3;
 const RETRIES = 2;
+/** Told to end, npm first finishes the step it is at, half a minute long. What it leaves is of no use to anybody: the next run begins anew. */
+const NPM_GRACE_MS = 2_000;
 const NETWORK_FAULT =
   /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|ENOTCACHED)\b/;
 
@@ -132,13 +134,17 @@ function install(root) {
       if (over) return;
       over = true;
       clearInterval(ticker);
+      clearTimeout(impatience);
       forwarding.stop();
       process.stderr.write(
         `${terminal ? `\r${label} ... ` : ''}${failure ? 'failed after' : 'done in'} ${elapsed()}\n`,
       );
       resolve(failure);
     };
-    const forwarding = forwardSignals(npm);
+    let impatience;
+    const forwarding = forwardSignals(npm, () => {
+      impatience = setTimeout(() => npm.kill('SIGKILL'), NPM_GRACE_MS);
+    });
     npm.stdout.on('data', collect);
     npm.stderr.on('data', collect);
     npm.on('error', (error) =>
@@ -236,13 +242,16 @@ function isRunning(pid) {
 /**
  * Passes SIGINT and SIGTERM on to the child, each once. A Ctrl-C in a terminal reaches the whole foreground group, the child
  * included, so with a terminal SIGINT is only outlived here.
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {() => void} [onFirst] told once, of the first signal
  * @returns {{ seen: Set<string>, stop: () => void }} the signals that arrived, and the end of the forwarding
  */
-function forwardSignals(child) {
+function forwardSignals(child, onFirst = () => undefined) {
   const inTerminal = Boolean(process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY);
   const seen = new Set();
   const forward = (signal) => {
     const repeated = seen.has(signal);
+    if (seen.size === 0) onFirst();
     seen.add(signal);
     if (!repeated && !(signal === 'SIGINT' && inTerminal)) child.kill(signal);
   };
@@ -287,6 +296,8 @@ if (isEntry) {
     },
     (error) => {
       process.stderr.write(`${error.message}\n`);
+      // What is run with --exit promises one JSON object as its last line, and could not be run.
+      if (process.argv.includes('--exit')) process.stdout.write(`${JSON.stringify({ ok: false, steps: [] })}\n`);
       process.exitCode = 1;
     },
   );

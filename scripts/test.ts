@@ -16,7 +16,7 @@ const postgres = await startPostgres({});
 let status = 1;
 try {
   const args = ['run-many', '-t', 'test', `--parallel=${PARALLEL}`, '--output-style=static', ...process.argv.slice(2)];
-  status = runTool('nx', args, { ALGA_TEST_DATABASE_URL: postgres.url, ALGA_TEST_RESULTS: RESULTS });
+  status = await runTool('nx', args, { ALGA_TEST_DATABASE_URL: postgres.url, ALGA_TEST_RESULTS: RESULTS });
 } finally {
   await postgres.stop();
 }

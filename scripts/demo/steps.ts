@@ -1,3 +1,5 @@
+import { interruption } from './interruption.ts';
+
 /** One step of a run, for people on the terminal and for the JSON line. */
 export interface StepResult {
   readonly name: string;
@@ -12,20 +14,34 @@ const PROGRESS_AFTER_MS = 1_000;
 export class Steps {
   readonly results: StepResult[] = [];
   readonly #print: (line: string) => void;
-  #details: string[] = [];
+  readonly #interrupted: AbortSignal;
+  readonly #interruption: Promise<never>;
 
-  constructor(print: (line: string) => void) {
+  constructor(print: (line: string) => void, interrupted: AbortSignal) {
     this.#print = print;
+    this.#interrupted = interrupted;
+    this.#interruption = interruption(interrupted);
+    this.#interruption.catch(() => {}); // no step may be running
   }
 
-  /** A line of detail below the step that is running. */
+  /** A line of detail below the step that is running. What an abandoned step still says is not of interest. */
   readonly detail = (line: string): void => {
-    this.#details.push(line);
-    this.#print(`      ${line}`);
+    if (!this.#interrupted.aborted) this.#print(`      ${line}`);
   };
 
-  /** @throws what the step throws, after it has been printed and recorded as failed. */
-  async run<T>(name: string, step: () => Promise<T>): Promise<T> {
+  /**
+   * An interruption ends the step at once, whatever it does: what it began is left to whoever ends the process.
+   * @throws what the step throws, or the reason of the interruption, after the step has been printed and recorded as failed.
+   */
+  run<T>(name: string, step: () => Promise<T>): Promise<T> {
+    return this.runToItsEnd(name, async () => {
+      this.#interrupted.throwIfAborted();
+      return Promise.race([step(), this.#interruption]);
+    });
+  }
+
+  /** A step that must not be abandoned: it deals with an interruption itself, or cleans up after one. */
+  async runToItsEnd<T>(name: string, step: () => Promise<T>): Promise<T> {
     const started = performance.now();
     const progress = setInterval(() => {
       this.#print(`  ..  ${name} (${((performance.now() - started) / 1000).toFixed(0)} s)`);

@@ -29,6 +29,12 @@ export async function dropDatabase(adminUrl: string, name: string): Promise<void
   await query(adminUrl, `DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)} WITH (FORCE)`);
 }
 
+/** Drops the database if it is there. Rejects when somebody is connected to it. */
+export async function dropUnusedDatabase(adminUrl: string, name: string): Promise<void> {
+  databaseUrl(adminUrl, name);
+  await query(adminUrl, `DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)}`);
+}
+
 /** Whether the server takes queries at this moment. */
 export async function answersQueries(adminUrl: string): Promise<boolean> {
   return query(adminUrl, 'SELECT 1').then(

@@ -6,7 +6,9 @@ import type { Socket } from 'node:net';
 import path from 'node:path';
 import { recordsDir } from './process-records.ts';
 
-const WATCH = 'read _; for record in "$1"/"$2"-*.json; do [ -e "$record" ] && shift 2 && exec "$@"; done';
+// Deaf to requests to end: task runners (nx, at Ctrl-C) send them to every descendant they find, in other sessions too.
+const WATCH =
+  'trap "" HUP INT TERM; read _; for record in "$1"/"$2"-*.json; do [ -e "$record" ] && shift 2 && exec "$@"; done';
 
 interface Guard {
   readonly shell: ChildProcess;

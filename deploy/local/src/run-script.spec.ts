@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { repositoryRoot } from './paths.ts';
 
@@ -121,16 +122,18 @@ describe('scripts/run.mjs', () => {
       expect(await run.ended).toBe(137);
     });
 
-    it('says in one sentence that a script does not exist', async () => {
-      const child = spawn(process.execPath, [runScript, path.join(dir, 'none.ts')], {
-        stdio: ['ignore', 'ignore', 'pipe'],
+    it.each([
+      [[], ''],
+      [['--exit'], '{"ok":false,"steps":[]}\n'],
+    ])('says in one sentence that a script does not exist, and keeps the promise of %j', async (args, stdout) => {
+      const child = spawn(process.execPath, [runScript, path.join(dir, 'none.ts'), ...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
       });
-      let stderr = '';
-      child.stderr.on('data', (chunk) => {
-        stderr += chunk;
-      });
+      const said = Promise.all([text(child.stdout), text(child.stderr)]);
       expect(await new Promise((resolve) => child.once('close', resolve))).toBe(1);
-      expect(stderr).toMatch(/^There is no script .*none\.ts: .*\.\n$/);
+      const [out, err] = await said;
+      expect(err).toMatch(/^There is no script .*none\.ts: .*\.\n$/);
+      expect(out).toBe(stdout);
     });
   });
 });

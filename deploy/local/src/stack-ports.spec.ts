@@ -23,6 +23,13 @@ describe('choosePorts', () => {
     expect(new Set(ports.values()).size).toBe(instances.length);
   });
 
+  it('keeps off a reserved port, as usual one and as next', async () => {
+    const reserved = new Set([8480, 8480 + instances.length]);
+    const ports = await choosePorts(instances, 'preferred', () => undefined, reserved);
+    expect([...ports.values()].filter((port) => reserved.has(port))).toEqual([]);
+    expect(new Set(ports.values()).size).toBe(instances.length);
+  });
+
   it('takes the next free one for a taken port and says so', async () => {
     const said: string[] = [];
     // Whoever listens on the usual port, this test or a stack that runs at this moment: it is taken.

@@ -23,24 +23,26 @@ export function stackInstances(runners: number): readonly Instance[] {
 
 /**
  * A port for each instance: the usual one, or the next that is free when it is taken (which `progress` is told), or, for stacks that
- * run beside others, any.
+ * run beside others, any. Never one of `reserved`: somebody is about to listen there.
  */
 export async function choosePorts(
   instances: readonly Instance[],
   ports: 'preferred' | 'any',
   progress: (line: string) => void,
+  reserved: ReadonlySet<number> = new Set(),
 ): Promise<ReadonlyMap<string, number>> {
+  const isUsable = async (port: number) => !reserved.has(port) && (await isPortFree(port));
   const chosen = new Map<string, number>();
   let next = FIRST_PORT + instances.length;
   for (const [index, { name }] of instances.entries()) {
     const preferred = FIRST_PORT + index;
     if (ports === 'any') {
-      chosen.set(name, await unusedPort(chosen));
-    } else if (await isPortFree(preferred)) {
+      chosen.set(name, await unusedPort([...chosen.values(), ...reserved]));
+    } else if (await isUsable(preferred)) {
       chosen.set(name, preferred);
     } else {
-      while (next < FIRST_PORT + SPAN && !(await isPortFree(next))) next++;
-      const port = next < FIRST_PORT + SPAN ? next++ : await unusedPort(chosen);
+      while (next < FIRST_PORT + SPAN && !(await isUsable(next))) next++;
+      const port = next < FIRST_PORT + SPAN ? next++ : await unusedPort([...chosen.values(), ...reserved]);
       progress(`port ${preferred} is taken: ${name} listens on ${port}`);
       chosen.set(name, port);
     }
@@ -49,9 +51,9 @@ export async function choosePorts(
 }
 
 /** The system may hand out the same free port twice as long as nobody listens on it. */
-async function unusedPort(chosen: ReadonlyMap<string, number>): Promise<number> {
+async function unusedPort(besides: readonly number[]): Promise<number> {
   for (;;) {
     const port = await freePort();
-    if (![...chosen.values()].includes(port)) return port;
+    if (!besides.includes(port)) return port;
   }
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { createDatabase } from './databases.ts';
+import { type GivenServer, takeDatabase, takeNats, takeRedis } from './given-servers.ts';
 import type { NatsUser } from './nats-config.ts';
 import { startNats } from './nats-server.ts';
 import { startPostgres } from './postgres-server.ts';
@@ -57,22 +58,30 @@ export async function startServers(
     progress(`${name} runs on port ${server.port} (${Math.round(performance.now() - began)} ms)`);
     return { kind: 'own', url: server.url, server };
   };
-  const given = async (name: string, url: string): Promise<StackServer> => {
+  const { fresh } = options;
+  const given = async (name: string, url: string, take: (server: GivenServer) => Promise<void>) => {
+    await take({ url, fresh });
     progress(`${name}: using the given server`);
-    return { kind: 'external', url };
+    return { kind: 'external', url } as const;
   };
   const common = { progress, signal };
   const [nats, redis, { postgres, databaseUrls }] = await startTogether(
     [
       external.nats
-        ? given('nats', external.nats)
+        ? given('nats', external.nats, takeNats)
         : own('nats', (at) => startNats({ ...common, ...at, users: options.natsUsers })),
-      external.redis ? given('redis', external.redis) : own('redis', (at) => startRedis({ ...common, ...at })),
+      external.redis
+        ? given('redis', external.redis, takeRedis)
+        : own('redis', (at) => startRedis({ ...common, ...at })),
       (async () => {
-        const postgres = external.postgres
-          ? await given('postgres', external.postgres)
-          : await own('postgres', (at) => startPostgres({ ...common, ...at, fresh: options.fresh }));
-        return { postgres, databaseUrls: await createDatabases(postgres.url) };
+        const { postgres: url } = external;
+        if (url) {
+          const databaseUrls = await createDatabases((name) => takeDatabase({ url, fresh }, name));
+          progress('postgres: using the given server');
+          return { postgres: { kind: 'external' as const, url }, databaseUrls };
+        }
+        const postgres = await own('postgres', (at) => startPostgres({ ...common, ...at, fresh }));
+        return { postgres, databaseUrls: await createDatabases((name) => createDatabase(postgres.url, name)) };
       })(),
     ],
     options.abort,
@@ -80,12 +89,11 @@ export async function startServers(
   return { nats, redis, postgres, databaseUrls };
 }
 
-async function createDatabases(adminUrl: string): Promise<DatabaseUrls> {
+async function createDatabases(create: (name: string) => Promise<string>): Promise<DatabaseUrls> {
   // One after the other: Postgres copies its template for each, and refuses while another copy is under way.
-  const urls = {
-    'control-plane': await createDatabase(adminUrl, serviceDatabases['control-plane']),
-    registry: await createDatabase(adminUrl, serviceDatabases.registry),
-    'secrets-broker': await createDatabase(adminUrl, serviceDatabases['secrets-broker']),
+  return {
+    'control-plane': await create(serviceDatabases['control-plane']),
+    registry: await create(serviceDatabases.registry),
+    'secrets-broker': await create(serviceDatabases['secrets-broker']),
   };
-  return urls;
 }

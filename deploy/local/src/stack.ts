@@ -26,7 +26,10 @@ const STOP_ORDER: readonly ServiceName[] = ['gateway', 'runner', 'registry', 'co
 export interface StackOptions {
   /** Data, keys and logs of this stack. A second start continues where the first ended. One stack at a time. */
   readonly dir: string;
-  /** True to begin with nothing: what an earlier stack left in the folder is removed, once it is certain that no other stack uses it. */
+  /**
+   * True to begin with nothing: what an earlier stack left in the folder is removed, once it is certain that no other stack uses it.
+   * On given servers, what an earlier fresh stack left there: databases `alga_demo_*`, Redis keys `alga:*`, our streams and bucket.
+   */
   readonly fresh?: boolean;
   /** How many runners; 1 unless given. */
   readonly runners?: number;
@@ -145,7 +148,9 @@ async function start(options: StackOptions, dir: string, running: Running, stop:
   };
 
   const instances = stackInstances(options.runners ?? 1);
-  const ports = await choosePorts(instances, options.ports ?? 'preferred', progress);
+  // Who lets extensions call an origin on this machine is about to serve it.
+  const reserved = new Set(stackSettings.egressPrivateOrigins.map((origin) => Number(new URL(origin).port)));
+  const ports = await choosePorts(instances, options.ports ?? 'preferred', progress, reserved);
   const startInstance = async (instance: Instance) => {
     const began = performance.now();
     const { process: service, port } = await onFreePort(ports.get(instance.name), async (port) => ({

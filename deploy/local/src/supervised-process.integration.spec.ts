@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -134,6 +134,8 @@ describe('startProcess', () => {
     );
     const pid = await new Promise<number>((resolve) => parent.stdout.once('data', (chunk) => resolve(Number(chunk))));
     expect(await identify(pid)).toBeDefined();
+    const guard = Number(execFileSync('pgrep', ['-P', String(parent.pid), '-f', 'alga-guard']));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(guard, signal);
     process.kill(-(parent.pid ?? 0), 'SIGKILL');
     expect(await gone(pid)).toBe(true);
     expect(await waitUntil(async () => (await records()).length === 0, DEADLINE)).toBe(true);

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { componentWit, transpile } from '@bytecodealliance/jco';
 
 /** What the host offers. A value under `refuse` makes that interface answer with this error. */
-export interface Job {
+interface Job {
   readonly component: string;
   readonly workDir: string;
   readonly requests: readonly JobRequest[];
@@ -25,7 +25,7 @@ export interface JobRequest {
   readonly refuse?: { readonly secrets?: string; readonly http?: string; readonly storage?: string };
 }
 
-export interface JobReply {
+interface JobReply {
   /** Absent where the call failed. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@
 
 import { dirname, relative } from 'node:path';
 import { HOST_FUNCTIONS, WIT_PACKAGE, WIT_VERSION } from '@alga/contracts';
-import { build, type Message, type Plugin } from 'esbuild';
+import { build, type Message, type Plugin, stop } from 'esbuild';
 import { done, type Outcome, type Problem, refused } from './outcome.ts';
 import { ENTRY } from './project.ts';
 
@@ -23,8 +23,11 @@ if (typeof extension !== 'function') throw new TypeError('the default export of 
 export const handler = extension;
 `;
 
+let bundling = 0;
+
 /** @param interfaces The host interfaces that the manifest allows. */
 export async function bundleSource(dir: string, interfaces: ReadonlySet<string>): Promise<Outcome<BundledSource>> {
+  bundling++;
   try {
     const result = await build({
       stdin: { contents: ENTRY_CODE, resolveDir: dir, sourcefile: ENTRY_NAME, loader: 'js' },
@@ -48,6 +51,9 @@ export async function bundleSource(dir: string, interfaces: ReadonlySet<string>)
     const first = (error as { errors?: Message[] }).errors?.[0];
     if (first === undefined) throw error;
     return refusedBy(first, dir);
+  } finally {
+    // esbuild keeps a process for the next build, and nobody would wait for its end.
+    if (--bundling === 0) await stop();
   }
 }
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +10,9 @@ import { initFailure } from './init-failure.ts';
 import { done, type Outcome, type Progress, refused } from './outcome.ts';
 import { readIfThere } from './project.ts';
 
+// The tools start programs of their own, so all of them form one process group, which a shell in it ends when a pipe to us closes:
+// at the deadline, and when we end, however. The limit on processor time is inherited and holds in any case.
+const GUARDED = 'ulimit -t "$1"; shift; { read _; kill -KILL 0; } <&3 >/dev/null 2>&1 & exec "$@" 3<&-';
 const CHILD = fileURLToPath(new URL('./componentize-child.ts', import.meta.url));
 /** A build takes 3 to 8 s of processor time; an endless loop at the top of a module takes all it is given. */
 const CPU_LIMIT_SECONDS = 60;
@@ -49,26 +53,25 @@ async function runChild(
   progress: Progress,
 ): Promise<{ exit: string; tail: string }> {
   const started = performance.now();
-  const child = spawn(
-    '/bin/sh',
-    // The limit is inherited by what the child spawns, and holds if this process dies meanwhile.
-    ['-c', `ulimit -t ${CPU_LIMIT_SECONDS}; exec "$@"`, 'sh', process.execPath, CHILD, ...args],
+  const child = spawn('/bin/sh', ['-c', GUARDED, 'sh', String(CPU_LIMIT_SECONDS), process.execPath, CHILD, ...args], {
     // TMPDIR: the tools leave files when they are interrupted. Nothing else: a token in the environment is not theirs.
-    { env: { PATH: process.env.PATH, TMPDIR: work, NODE_NO_WARNINGS: '1' }, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+    env: { PATH: process.env.PATH, TMPDIR: work, NODE_NO_WARNINGS: '1' },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    detached: true, // a group of its own
+  });
+  const guard = child.stdio[3] as Socket;
+  guard.on('error', () => {}); // the other end may close first
   let tail = '';
   const keep = (chunk: Buffer) => {
     tail = (tail + chunk.toString('utf8')).slice(-TAIL_BYTES);
   };
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
   progress('building the component (about 5 s)');
   const ticker = setInterval(() => {
     progress(`building the component, ${Math.round((performance.now() - started) / 1000)} s so far`);
   }, 1000);
-  const kill = () => child.kill('SIGKILL');
-  const deadline = setTimeout(kill, DEADLINE_MS);
-  process.once('exit', kill);
+  const deadline = setTimeout(() => guard.destroy(), DEADLINE_MS);
   try {
     const exit = await new Promise<string>((resolve, reject) => {
       child.once('error', reject);
@@ -79,9 +82,7 @@ async function runChild(
   } finally {
     clearInterval(ticker);
     clearTimeout(deadline);
-    process.off('exit', kill);
-    child.stdout.destroy();
-    child.stderr.destroy();
+    for (const pipe of child.stdio) pipe?.destroy();
   }
 }
 

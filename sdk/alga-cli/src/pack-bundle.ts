@@ -59,7 +59,7 @@ interface Entry {
 }
 
 /** A tar of plain files in the given order, with nothing in it of the machine or the time. */
-export async function packTar(entries: readonly Entry[]): Promise<Buffer> {
+async function packTar(entries: readonly Entry[]): Promise<Buffer> {
   const stream = pack();
   const chunks: Buffer[] = [];
   const collected = (async () => {

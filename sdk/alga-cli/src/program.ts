@@ -10,7 +10,7 @@ import { publishBundle } from './publish-bundle.ts';
 import { EXIT_CODES, renderProblem, renderSize, renderTime } from './report.ts';
 
 /** Where a run of the program reads and writes. */
-export interface Terminal {
+interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;

@@ -8,7 +8,7 @@ export interface CallRecord {
 }
 
 /** When a generation was acknowledged, on the clock of the calls. */
-export interface Acknowledgement {
+interface Acknowledgement {
   readonly at: number;
   readonly generation: number;
 }

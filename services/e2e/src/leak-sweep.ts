@@ -4,7 +4,7 @@ export interface Sink {
   readonly bytes: Uint8Array;
 }
 
-export interface Leak {
+interface Leak {
   readonly sink: string;
   readonly label: string;
   readonly encoding: string;

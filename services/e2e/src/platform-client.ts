@@ -10,7 +10,7 @@ export interface Answer {
   readonly body: unknown;
 }
 
-export interface PlatformUrls {
+interface PlatformUrls {
   readonly gateway: string;
   readonly controlPlane: string;
   readonly registry: string;
@@ -18,7 +18,7 @@ export interface PlatformUrls {
 }
 
 /** A refusal where success was expected: its message is the problem document. */
-export class RefusedError extends Error {
+class RefusedError extends Error {
   override readonly name = 'RefusedError';
 }
 

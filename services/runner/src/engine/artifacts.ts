@@ -7,6 +7,8 @@ const MAX_LOADED = 8;
 /** Which artifacts a sandbox has been given, in the order of use. */
 export class SandboxArtifacts {
   readonly #loads = new Map<string, PromiseWithResolvers<LoadEnd>>();
+  /** Asked for and not yet answered. */
+  readonly #asked = new Set<string>();
 
   /**
    * Settles when the sandbox has the artifact, asking for it where it was never asked for.
@@ -20,6 +22,7 @@ export class SandboxArtifacts {
     let load = this.#loads.get(key);
     if (load === undefined) {
       load = Promise.withResolvers<LoadEnd>();
+      this.#asked.add(key);
       ask.load();
     }
     this.#loads.delete(key);
@@ -31,15 +34,18 @@ export class SandboxArtifacts {
     return load.promise;
   }
 
-  /** The sandbox has answered. A refusal is not kept: the next call asks again. */
-  settle(key: string, end: LoadEnd): void {
+  /** The sandbox has answered; false: nobody had asked. A refusal is not kept: the next call asks again. */
+  settle(key: string, end: LoadEnd): boolean {
+    if (!this.#asked.delete(key)) return false;
     this.#loads.get(key)?.resolve(end);
     if (!end.ok) this.#loads.delete(key);
+    return true;
   }
 
   /** Releases whoever waits: the sandbox is gone and its calls are settled otherwise. */
   abandon(): void {
     for (const load of this.#loads.values()) load.resolve({ ok: true });
     this.#loads.clear();
+    this.#asked.clear();
   }
 }

@@ -14,7 +14,7 @@ export interface EngineOptions {
   readonly onFault: (fault: Fault) => void;
 }
 
-export interface EngineStats {
+interface EngineStats {
   readonly inFlight: number;
   readonly sandboxes: readonly {
     readonly tenantId: string;

@@ -71,9 +71,23 @@ describe('messages of a sandbox that was taken over', () => {
     expect(await run('/secret-in-trap')).toEqual({ kind: 'trap', message: 'the guest failed' });
   });
 
-  it('a flood of malformed messages ends the sandbox', async () => {
-    expect(await run('/flood')).toEqual({ kind: 'crashed', signal: 'SIGKILL', exitCode: null, started: true });
+  it.each([
+    '/flood',
+    '/ready-again',
+    '/loaded-unasked',
+    '/load-failed-unasked',
+    '/cancelled-unasked',
+    '/node-ack',
+    '/node-handle',
+    '/raw-garbage',
+    '/raw-empty',
+    '/raw-endless',
+  ])('%s: messages that no sandbox of ours sends end it, and nothing but it', async (url) => {
+    const before = process.memoryUsage().rss;
+    expect(await run(url)).toEqual({ kind: 'crashed', signal: 'SIGKILL', exitCode: null, started: true });
     expect(faults).toEqual([{ kind: 'sandbox_killed', tenantId: 'acme', reason: 'protocol_violation' }]);
+    await sandbox.exited;
+    expect(process.memoryUsage().rss - before).toBeLessThan(48 * 1024 * 1024);
   });
 
   it('a program that does not start gives `crashed` to calls that it has not seen', async () => {

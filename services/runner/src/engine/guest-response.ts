@@ -1,7 +1,7 @@
 import { isUint8Array } from 'node:util/types';
 import type { GuestResponse } from './outcome.ts';
 
-export type ParsedResponse =
+type ParsedResponse =
   | { readonly ok: true; readonly response: GuestResponse }
   | { readonly ok: false; readonly message: string };
 

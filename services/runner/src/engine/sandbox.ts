@@ -3,6 +3,7 @@ import { HOST_FUNCTIONS, WIT_PACKAGE, WIT_VERSION } from '@alga/contracts';
 import type { FromSandbox, HostResult, ToSandbox } from '../sandbox/protocol.ts';
 import { type LoadEnd, SandboxArtifacts } from './artifacts.ts';
 import { type EndMessage, toOutcome } from './call-end.ts';
+import { guardChannel } from './channel-guard.ts';
 import { parseChildMessage } from './child-message.ts';
 import type { Execution, Fault, Outcome } from './outcome.ts';
 
@@ -13,9 +14,10 @@ const BOOT_MS = 10_000;
 const MAX_HOST_CALLS = 1_000;
 /** A guest is suspended in one host call at a time; more at once come from an escape. */
 const MAX_PENDING_HOST_CALLS = 4;
-/** Offences of a sandbox: late messages cost one, malformed ones fifty; a completed call forgives ten. */
+/** Offences of a sandbox: late and unasked messages cost one, malformed ones fifty; a completed call forgives ten. */
 const MAX_OFFENCES = 1_000;
 const MALFORMED = 50;
+const FATAL = MAX_OFFENCES + 1;
 const FORGIVEN = 10;
 const STDERR_TAIL_CHARS = 4_096;
 const PAGES_PER_MIB = 16;
@@ -25,7 +27,7 @@ const WITHOUT_ERRORS: ReadonlySet<string> = new Set(['context', 'logging']);
 
 const OFFERED: ReadonlySet<string> = new Set(HOST_FUNCTIONS.map((fn) => `${fn.interface}#${fn.function}`));
 
-export interface SandboxOptions {
+interface SandboxOptions {
   readonly tenantId: string;
   /** Starts the process; `spawnSandbox` in production. */
   readonly spawn: () => ChildProcess;
@@ -70,6 +72,7 @@ export class Sandbox {
     this.tenantId = options.tenantId;
     this.#options = options;
     this.#child = options.spawn();
+    guardChannel(this.#child, (unreadable) => this.#offend(unreadable ? FATAL : MALFORMED));
     this.#child.on('message', (raw) => this.#receive(raw));
     this.#child.once('error', () => this.#end(null, null));
     this.#child.once('disconnect', () => this.kill());
@@ -169,20 +172,22 @@ export class Sandbox {
       return;
     }
     switch (message.type) {
+      // Unasked, each of these costs the parent as much as a real one: a flood of them is an offence too.
       case 'ready':
+        if (this.#isReady) this.#offend(1);
         clearTimeout(this.#bootTimer);
         this.#isReady = true;
         this.#ready.resolve();
         break;
       case 'loaded':
-        this.#artifacts.settle(message.artifact, { ok: true });
+        if (!this.#artifacts.settle(message.artifact, { ok: true })) this.#offend(1);
         break;
       case 'load_failed':
-        this.#artifacts.settle(message.artifact, { ok: false, message: message.message });
+        if (!this.#artifacts.settle(message.artifact, { ok: false, message: message.message })) this.#offend(1);
         break;
       case 'cancelled':
         clearTimeout(this.#abandoned.get(message.call));
-        this.#abandoned.delete(message.call);
+        if (!this.#abandoned.delete(message.call)) this.#offend(1);
         this.#dispelDoubt();
         break;
       default:

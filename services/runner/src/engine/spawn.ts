@@ -5,6 +5,13 @@ import { fileURLToPath } from 'node:url';
 const SANDBOX_MAIN = fileURLToPath(new URL('../sandbox/main.ts', import.meta.url));
 const SANDBOX_FOLDER = fileURLToPath(new URL('../sandbox/', import.meta.url));
 const SHELL = '/bin/sh';
+/**
+ * No core dump: it would write the tenant's secrets to disk (I3). And the end of a runner that is killed ends its sandboxes, where
+ * util-linux can ask the kernel for it: a guest that loops keeps its process from seeing that the parent is gone. Elsewhere
+ * (macOS, busybox) such a guest runs until whoever supervises the runner ends its process group or container.
+ */
+const LOCKED_START =
+  'ulimit -c 0; setpriv --pdeathsig KILL true 2>/dev/null && exec setpriv --pdeathsig KILL "$0" "$@"; exec "$0" "$@"';
 
 /**
  * The flags that make a Node process a sandbox. The permission model denies the network, children, workers, addons, WASI,
@@ -40,8 +47,8 @@ export function spawnSandbox(heapMb: number): ChildProcess {
 
 /** {@link spawnSandbox} for any program: what the escape drill runs its attacker under. */
 export function forkLocked(program: string, flags: readonly string[]): ChildProcess {
-  // Node cannot set a resource limit; a shell can. A dump would write the tenant's secrets to disk (I3). An image
-  // without a shell has to start the runner with a core limit of 0, which children inherit.
+  // Node cannot set a resource limit or ask to die with its parent; a shell can. An image without a shell has to start the
+  // runner with a core limit of 0, which children inherit.
   const shell = existsSync(SHELL);
   return fork(program, [], {
     cwd: '/',
@@ -49,6 +56,6 @@ export function forkLocked(program: string, flags: readonly string[]): ChildProc
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     execPath: shell ? SHELL : process.execPath,
-    execArgv: shell ? ['-c', 'ulimit -c 0; exec "$0" "$@"', process.execPath, ...flags] : [...flags],
+    execArgv: shell ? ['-c', LOCKED_START, process.execPath, ...flags] : [...flags],
   });
 }

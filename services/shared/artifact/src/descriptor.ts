@@ -1,7 +1,7 @@
 import { isPlainName, MAX_FILES, MAX_TOTAL_BYTES } from './plain-name.ts';
 
 /** One file of an artifact, as the signature covers it. `size` in bytes, `sha256` in lower-case hex. */
-export interface ArtifactFile {
+interface ArtifactFile {
   readonly name: string;
   readonly sha256: string;
   readonly size: number;
@@ -20,7 +20,7 @@ export interface ArtifactDescriptor {
   readonly createdAt: string;
 }
 
-export type ParsedDescriptor =
+type ParsedDescriptor =
   | { readonly ok: true; readonly descriptor: ArtifactDescriptor }
   | { readonly ok: false; readonly reason: string };
 

@@ -1,5 +1,4 @@
-export type { ArtifactDescriptor, ArtifactFile } from './descriptor.ts';
-export { packFiles, type Unpacked, unpackFiles } from './pack.ts';
-export { type ArtifactMeta, type SignedArtifact, signArtifact } from './sign.ts';
-export { type Transpiled, type TranspileFailure, type TranspileLimits, transpileComponent } from './transpile.ts';
-export { type ArtifactToVerify, type Verification, type VerifiedArtifact, verifyArtifact } from './verify.ts';
+export { packFiles, unpackFiles } from './pack.ts';
+export { signArtifact } from './sign.ts';
+export { transpileComponent } from './transpile.ts';
+export { verifyArtifact } from './verify.ts';

@@ -1,6 +1,6 @@
 import { isPlainName, MAX_FILES, MAX_TOTAL_BYTES } from './plain-name.ts';
 
-export type Unpacked =
+type Unpacked =
   | { readonly ok: true; readonly files: Map<string, Uint8Array> }
   | { readonly ok: false; readonly reason: string };
 

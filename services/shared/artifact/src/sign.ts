@@ -3,14 +3,14 @@ import { type ArtifactDescriptor, parseDescriptor } from './descriptor.ts';
 import { sha256Hex } from './sha256.ts';
 
 /** What the signer states about the files beside their bytes. */
-export interface ArtifactMeta {
+interface ArtifactMeta {
   readonly contentHash: string;
   readonly entry: string;
   readonly imports: readonly string[];
   readonly createdAt: Date;
 }
 
-export interface SignedArtifact {
+interface SignedArtifact {
   readonly descriptor: ArtifactDescriptor;
   /** Compact JWS whose payload is the descriptor: this is what is stored and sent. */
   readonly signature: string;

@@ -6,7 +6,7 @@ import { HOST_FUNCTIONS, WIT_PACKAGE, WIT_VERSION } from '@alga/contracts';
 import { isPlainName, MAX_FILES, MAX_TOTAL_BYTES } from './plain-name.ts';
 import { TRANSPILED_NAME, type TranspileJob } from './transpile-protocol.ts';
 
-export interface TranspileLimits {
+interface TranspileLimits {
   /** Wall clock, in milliseconds; the child is killed when it is over. */
   readonly deadlineMs: number;
   /** V8 heap of the child, in MiB. The bindgen's own linear memory comes on top. */
@@ -14,15 +14,9 @@ export interface TranspileLimits {
 }
 
 /** Why a component was refused. `crashed` covers an exhausted heap too. */
-export type TranspileFailure =
-  | 'not_a_component'
-  | 'component_invalid'
-  | 'no_handler'
-  | 'too_large'
-  | 'timeout'
-  | 'crashed';
+type TranspileFailure = 'not_a_component' | 'component_invalid' | 'no_handler' | 'too_large' | 'timeout' | 'crashed';
 
-export type Transpiled =
+type Transpiled =
   | {
       readonly ok: true;
       readonly files: Map<string, Uint8Array>;

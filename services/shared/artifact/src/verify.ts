@@ -3,7 +3,7 @@ import { type ArtifactDescriptor, parseDescriptor } from './descriptor.ts';
 import { sha256Hex } from './sha256.ts';
 import { ARTIFACT_ALG, ARTIFACT_TYP } from './sign.ts';
 
-export interface VerifiedArtifact {
+interface VerifiedArtifact {
   readonly contentHash: string;
   readonly entry: string;
   readonly files: Map<string, Uint8Array>;
@@ -11,11 +11,11 @@ export interface VerifiedArtifact {
   readonly createdAt: string;
 }
 
-export type Verification =
+type Verification =
   | { readonly ok: true; readonly artifact: VerifiedArtifact }
   | { readonly ok: false; readonly reason: string };
 
-export interface ArtifactToVerify {
+interface ArtifactToVerify {
   /** Compact JWS as {@link signArtifact} returned it. */
   readonly signature: string;
   readonly files: ReadonlyMap<string, Uint8Array>;

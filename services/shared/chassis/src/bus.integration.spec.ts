@@ -65,7 +65,7 @@ describe('request and reply', () => {
   });
 
   it('lets a message be bound to its own reply subject', async () => {
-    const [client, server] = [await bus('runner'), await bus('secrets-broker')];
+    const [client, server] = [await bus('registry'), await bus('control-plane')];
     const heard = Promise.withResolvers<string>();
     server.serve(verify, async (_, info) => {
       heard.resolve(info.replyTo);
@@ -82,7 +82,7 @@ describe('request and reply', () => {
       { deadlineMs: 2_000 },
     );
     expect(await heard.promise).toBe(told);
-    expect(told).toMatch(/^_INBOX_runner\./);
+    expect(told).toMatch(/^_INBOX_registry\./);
   });
 
   it('turns an AlgaError of the handler into the same error at the requester, without its cause', async () => {
@@ -112,7 +112,7 @@ describe('request and reply', () => {
     const server = await bus('control-plane');
     server.serve(verify, async () => key);
     await server.connection.flush();
-    const raw = await connect({ servers: nats.url });
+    const raw = await connect({ servers: nats.url, inboxPrefix: '_INBOX_gateway' });
     try {
       for (const payload of ['', '{', '[]', '{"keySha256":1}', '{"keySha256":"a","__proto__":{}}', '\u0000\u00ff']) {
         const reply = await raw.request('alga.v1.apikey.verify', payload, { timeout: 2_000 });
@@ -123,6 +123,42 @@ describe('request and reply', () => {
       await raw.close();
     }
   });
+
+  it.each([
+    ['JetStream', '$JS.API.STREAM.PURGE.ALGA_EVENTS'],
+    ['another channel', 'alga.v1.storage.get'],
+    ['a service that may not ask', '_INBOX_runner.abc'],
+    ['a prefix that only begins alike', '_INBOX_gateways.abc'],
+    ['nobody', ''],
+  ])(
+    'lends its rights to nobody: a request that names %s for its reply is neither answered nor handled',
+    async (_, reply) => {
+      const [client, server] = [await bus(), await bus('control-plane')];
+      let handled = 0;
+      server.serve(verify, async () => {
+        handled += 1;
+        return key;
+      });
+      await server.connection.flush();
+      const raw = await connect({ servers: nats.url });
+      try {
+        const heard: string[] = [];
+        if (reply !== '')
+          raw.subscribe(reply, { callback: (error, message) => heard.push(error?.message ?? message.subject) });
+        for (const payload of [JSON.stringify({ keySha256 }), '{']) {
+          raw.publish('alga.v1.apikey.verify', payload, reply === '' ? {} : { reply });
+        }
+        await raw.flush();
+        // One service handles a subject's messages in order: when this is answered, the two before it have been dealt with.
+        await client.request(verify, { keySha256 }, { deadlineMs: 2_000 });
+        await raw.flush();
+        expect(heard).toEqual([]);
+        expect(handled).toBe(1);
+      } finally {
+        await raw.close();
+      }
+    },
+  );
 
   it('refuses a reply that does not match its schema', async () => {
     const client = await bus();
@@ -257,6 +293,30 @@ describe('events', () => {
     expect(heard).toEqual([heartbeat, heartbeat]);
   });
 
+  it('are not answered: where a durable one is refused, its publisher still hears from JetStream alone', async () => {
+    const listener = await bus('runner');
+    listener.listen(channels.secretsRotated, () => undefined);
+    await listener.connection.flush();
+    const raw = await connect({ servers: nats.url });
+    try {
+      const answers: string[] = [];
+      raw.subscribe('_INBOX_secrets_broker.ack', { callback: (_, message) => answers.push(message.string()) });
+      raw.publish('alga.v1.event.secrets.rotated.acme.not-an-event', '{}', { reply: '_INBOX_secrets_broker.ack' });
+      await raw.flush();
+      const heard = Promise.withResolvers<void>();
+      listener.listen(channels.fleetHeartbeat, () => heard.resolve());
+      await listener.connection.flush();
+      const beat = { runnerId: 'r', sequence: 1, inFlight: 0, capacity: 1, draining: false };
+      raw.publish('alga.v1.fleet.heartbeat', JSON.stringify(beat));
+      await heard.promise;
+      await listener.connection.flush();
+      await raw.flush();
+      expect(answers.filter((answer) => answer.includes('bad_request'))).toEqual([]);
+    } finally {
+      await raw.close();
+    }
+  });
+
   it('that are durable come again until handled, also to a consumer that starts later', async () => {
     const [sender, broker] = [await bus('runner'), await bus('secrets-broker')];
     await broker.ensureStreams('events', 'audit');
@@ -297,6 +357,27 @@ describe('events', () => {
       expect(new Set(refused).size).toBe(refused.length);
     } finally {
       await broker.close();
+      await own.stop();
+    }
+  });
+
+  it('that will never match their schema come once, and hold up nobody, however many they are', async () => {
+    const own = await startNats();
+    const broker = await Bus.connect({ url: own.url, service: 'secrets-broker', logger });
+    const raw = await connect({ servers: own.url });
+    try {
+      await broker.ensureStreams('audit');
+      // Above what a consumer may leave unacknowledged: 1,000.
+      for (let index = 0; index < 1_050; index++) raw.publish('alga.v1.audit.secret-access', `{"poison":${index}}`);
+      await raw.flush();
+      const taken = Promise.withResolvers<void>();
+      await broker.consume(channels.auditSecretAccess, AUDIT_CONSUMER, async () => taken.resolve());
+      await broker.publish(channels.auditSecretAccess, { accesses: [access] });
+      await taken.promise;
+      const { consumers } = await jetstreamManager(broker.connection);
+      await until(async () => (await consumers.info(STREAMS.audit.name, AUDIT_CONSUMER)).num_ack_pending === 0);
+    } finally {
+      await Promise.all([raw.close(), broker.close()]);
       await own.stop();
     }
   });

@@ -11,15 +11,15 @@ import {
   connect,
   createInbox,
   type Msg,
-  type MsgHdrs,
   type NatsConnection,
   headers as natsHeaders,
   nkeyAuthenticator,
   type Subscription,
 } from '@nats-io/transport-node';
-import { context, metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { errorFromReply, publishFailure, requestFailure, tooLarge } from './bus-errors.ts';
 import { consumeStream, ensureStreams, type StreamConsumer, type StreamName } from './bus-streams.ts';
+import { headerGetter, histogram, injectTrace } from './bus-telemetry.ts';
 import type { Logger } from './logger.ts';
 
 const HEADER_DEADLINE = 'alga-deadline-ms';
@@ -55,13 +55,13 @@ export interface RequestInfo {
   readonly signal: AbortSignal;
 }
 
-export interface ServeOptions {
+interface ServeOptions {
   readonly params?: Readonly<Record<string, string>>;
   /** Requests beyond this many at once are answered `overloaded` without being looked at. */
   readonly maxInFlight?: number;
 }
 
-export interface BusOptions {
+interface BusOptions {
   readonly url: string;
   readonly service: string;
   readonly nkeySeed?: string;
@@ -81,6 +81,7 @@ export class Bus {
   readonly #requested = histogram('alga_bus_request_ms', 'Requests sent, by channel and outcome');
   readonly #served = histogram('alga_bus_serve_ms', 'Requests and events handled, by channel and outcome');
   #connected = true;
+  #ignoring = false;
 
   private constructor(connection: NatsConnection, options: BusOptions) {
     this.connection = connection;
@@ -197,32 +198,40 @@ export class Bus {
     return decoded.value;
   }
 
-  /** Answers requests on a channel; an AlgaError thrown by the handler becomes the reply, any other one `internal`. */
+  /**
+   * Answers requests on a channel; an AlgaError thrown by the handler becomes the reply, any other one `internal`.
+   * Only into an inbox of a service that may ask: the server lets us publish on whatever reply subject a request names, so a
+   * peer could otherwise have us call JetStream's API or overwrite a stored event with our rights.
+   */
   serve<Req, Rep>(
     channel: RequestChannel<Req, Rep>,
     handler: (request: Req, info: RequestInfo) => Promise<Rep>,
     options: ServeOptions = {},
   ): void {
     const limit = options.maxInFlight ?? Number.POSITIVE_INFINITY;
+    const name = channel.request.schema;
+    const inboxes = channel.producers.map((producer) => `${inboxPrefixOf(producer)}.`);
     let running = 0;
     this.#subscribe(channel.subject(options.params), channel.queue, async (message) => {
-      if (message.reply === undefined || message.reply === '') return; // nobody could hear the outcome
+      const { reply = '' } = message;
+      if (!inboxes.some((inbox) => reply.startsWith(inbox))) return this.#ignore(name);
       if (running >= limit)
         return this.#respondError(message, new AlgaError('overloaded', undefined, { retryAfterMs: 1000 }));
       running += 1;
       try {
-        await this.#handle(channel.request.schema, message, async () => {
+        const refuse = (error: AlgaError) => this.#respondError(message, error);
+        await this.#handle(name, message, refuse, async () => {
           const request = channel.request.decode(message.data);
           if (!request.ok) throw new AlgaError('bad_request', undefined, { errors: request.errors });
           const deadlineMs = deadlineOf(message);
-          const reply = await handler(request.value, {
+          const answer = await handler(request.value, {
             deadlineMs,
             attempt: Number(message.headers?.get(HEADER_ATTEMPT)) || 1,
             subject: message.subject,
-            replyTo: message.reply ?? '',
+            replyTo: reply,
             signal: AbortSignal.timeout(deadlineMs),
           });
-          const payload = channel.reply.encode(reply);
+          const payload = channel.reply.encode(answer);
           if (payload.length > this.maxPayload) throw tooLarge(this.maxPayload);
           message.respond(payload);
         });
@@ -234,8 +243,10 @@ export class Bus {
 
   /** Hears every event of a channel that is published while connected; no catching up. */
   listen<T>(channel: EventChannel<T>, handler: (event: T) => Promise<void> | void): void {
+    // An event is never answered: the reply subject of a durable one is where its publisher waits for JetStream's word.
+    const ignore = () => undefined;
     this.#subscribe(channel.wildcard, undefined, (message) =>
-      this.#handle(channel.message.schema, message, async () => {
+      this.#handle(channel.message.schema, message, ignore, async () => {
         const event = channel.message.decode(message.data);
         if (!event.ok) throw new AlgaError('bad_request', undefined, { errors: event.errors });
         await handler(event.value);
@@ -315,7 +326,19 @@ export class Bus {
     this.#subscriptions.add(subscription);
   }
 
-  async #handle(name: string, message: Msg, work: () => Promise<void>): Promise<void> {
+  /** A request whose answer would go where none of those who may ask listens: seen in the metrics, and once in the log. */
+  #ignore(name: string): void {
+    this.#served.record(0, { channel: name, outcome: 'foreign_inbox' });
+    if (!this.#ignoring) this.#logger.error({ channel: name }, 'request with a foreign reply subject is not answered');
+    this.#ignoring = true;
+  }
+
+  async #handle(
+    name: string,
+    message: Msg,
+    refuse: (error: AlgaError) => void,
+    work: () => Promise<void>,
+  ): Promise<void> {
     const started = performance.now();
     const parent = propagation.extract(context.active(), message.headers, headerGetter);
     const span = this.#tracer.startSpan(`handle ${name}`, { kind: SpanKind.SERVER }, parent);
@@ -327,7 +350,7 @@ export class Bus {
       outcome = known.code;
       span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
       if (known.code === 'internal') this.#logger.error({ err: error, channel: name }, 'handler failed');
-      this.#respondError(message, known);
+      refuse(known);
     } finally {
       span.end();
       this.#served.record(performance.now() - started, { channel: name, outcome });
@@ -335,7 +358,6 @@ export class Bus {
   }
 
   #respondError(message: Msg, error: AlgaError): void {
-    if (message.reply === undefined || message.reply === '') return;
     const headers = natsHeaders();
     headers.set(HEADER_ERROR, error.code);
     message.respond(encodeJson(toProblem(error)), { headers });
@@ -351,18 +373,6 @@ export class Bus {
     }
     this.#connected = false;
   }
-}
-
-const histogram = (name: string, description: string) =>
-  metrics.getMeter('alga.bus').createHistogram(name, { description, unit: 'ms' });
-
-const headerGetter = {
-  keys: (headers: MsgHdrs | undefined): string[] => headers?.keys() ?? [],
-  get: (headers: MsgHdrs | undefined, key: string): string | undefined => headers?.get(key) || undefined,
-};
-
-function injectTrace(headers: MsgHdrs): void {
-  propagation.inject(context.active(), headers, { set: (carrier, key, value) => carrier.set(key, value) });
 }
 
 function deadlineOf(message: Msg): number {

@@ -1,7 +1,7 @@
 /** `starting` and `draining` answer 503 on /readyz; the process itself is alive in both. */
-export type Phase = 'starting' | 'running' | 'draining';
+type Phase = 'starting' | 'running' | 'draining';
 
-export interface Readiness {
+interface Readiness {
   readonly ready: boolean;
   readonly phase: Phase;
   /** Name of each check -> whether it holds now. */

@@ -17,7 +17,7 @@ const RECEIVE_TIMEOUT_MS = 15_000;
 /** How often Node looks for slow senders; its default of 30 s would let them stay that much longer. */
 const RECEIVE_CHECK_MS = 1_000;
 
-export const newRequestId = (): string => randomBytes(12).toString('base64url');
+const newRequestId = (): string => randomBytes(12).toString('base64url');
 
 /** Fastify's own refusals, in our table's words. */
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -25,7 +25,7 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
 };
 
-export interface HttpOptions {
+interface HttpOptions {
   readonly health: Health;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
@@ -56,6 +56,11 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     },
   });
   observe(app, logger);
+  // A kept-alive connection that is busy when draining starts would hold the process until its deadline (I10).
+  app.addHook('onSend', (_, reply, payload, done) => {
+    if (health.phase === 'draining') reply.header('connection', 'close');
+    done(null, payload);
+  });
   app.setErrorHandler((error, request, reply) =>
     refuse(toAlgaError(error, options.maxBodyBytes), request, reply, logger),
   );

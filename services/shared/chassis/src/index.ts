@@ -1,10 +1,8 @@
-export { Bus, type RequestInfo, type RequestOptions, type ServeOptions } from './bus.ts';
+export { Bus, type RequestInfo, type RequestOptions } from './bus.ts';
 export {
-  ConfigError,
   integer,
   jsonFile,
   list,
-  optionalSecretFile,
   optionalUrl,
   path,
   readConfig,
@@ -14,8 +12,7 @@ export {
   text,
   url,
 } from './config.ts';
-export { Health } from './health.ts';
-export { createHttpServer, type HttpServer, newRequestId } from './http.ts';
+export type { HttpServer } from './http.ts';
 export { KnownSecrets } from './known-secrets.ts';
 export { createLogger, type Logger } from './logger.ts';
-export { runService, type ServiceContext, type ServiceDefinition } from './service.ts';
+export { runService, type ServiceContext } from './service.ts';

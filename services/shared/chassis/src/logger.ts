@@ -48,7 +48,7 @@ export function createLogger(options: {
 /** How deep a chain of causes is followed. */
 const MAX_CAUSES = 4;
 
-// Name, message, code and stack only: other properties of foreign errors carry requests, tokens and bodies (FINDINGS 4).
+// Name, message, code and stack only: other properties of foreign errors carry requests, tokens and bodies.
 function serializeError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return { message: String(error) };
   const { code } = error as { code?: unknown };

@@ -64,7 +64,7 @@ export interface ServiceContext<C> {
   onStop(name: string, stop: () => Promise<void> | void): void;
 }
 
-export interface ServiceDefinition<C> {
+interface ServiceDefinition<C> {
   readonly name: ServiceName;
   readonly settings: Settings<C>;
   /** Largest HTTP body that any route takes, in bytes. */

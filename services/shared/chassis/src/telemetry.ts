@@ -17,7 +17,7 @@ import {
 /** A collector that hangs must not hold up a shutdown. */
 const EXPORT_TIMEOUT_MS = 2_000;
 
-export interface Telemetry {
+interface Telemetry {
   /** Answers a scrape in the Prometheus text format. */
   handleMetrics(request: IncomingMessage, response: ServerResponse): void;
   close(): Promise<void>;

@@ -1,3 +1,3 @@
 export { type BlobStore, openBlobStore } from './nats-blob-store.ts';
-export { migrate, openPostgres, type PostgresOptions } from './postgres.ts';
-export { openRedisCache, type RedisCacheOptions, type SharedCache } from './redis-cache.ts';
+export { migrate, openPostgres } from './postgres.ts';
+export { openRedisCache } from './redis-cache.ts';

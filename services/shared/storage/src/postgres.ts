@@ -17,7 +17,7 @@ pg.types.setTypeParser(INT8, (text) => {
   return value;
 });
 
-export interface PostgresOptions {
+interface PostgresOptions {
   readonly url: string;
   readonly maxConnections: number;
   /** Told about connections that broke; the pool replaces them. */

@@ -19,7 +19,7 @@ export interface SharedCache {
   close(): void;
 }
 
-export interface RedisCacheOptions {
+interface RedisCacheOptions {
   readonly url: string;
   /** Told when the cache becomes unusable and when it is usable again; `reason` holds no value and no address. */
   readonly onChange: (available: boolean, reason: string) => void;

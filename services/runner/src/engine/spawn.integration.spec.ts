@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { waitUntil } from '@alga/local-stack';
+
+const SOURCES = fileURLToPath(new URL('../', import.meta.url));
+// A runner that has one sandbox, and says its pid when the guest in it has begun to loop.
+const RUNNER = `
+  const { forkLocked, sandboxFlags } = await import(${JSON.stringify(`${SOURCES}engine/spawn.ts`)});
+  const child = forkLocked(${JSON.stringify(`${SOURCES}engine/fixtures/looper.ts`)}, sandboxFlags(${JSON.stringify(SOURCES)}, 64));
+  child.once('message', () => console.log(child.pid));
+`;
+
+const canDieWithItsParent = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;
+
+describe('a sandbox', () => {
+  let runner: ChildProcess;
+  let sandbox = 0;
+  beforeEach(async () => {
+    runner = spawn(process.execPath, ['--input-type=module', '-e', RUNNER], { stdio: ['ignore', 'pipe', 'inherit'] });
+    if (runner.stdout === null) throw new Error('the output of the runner is not piped');
+    const [said] = (await once(runner.stdout, 'data')) as [Buffer];
+    sandbox = Number(said.toString());
+  });
+  afterEach(() => {
+    runner.kill('SIGKILL');
+    if (runs(sandbox)) process.kill(sandbox, 'SIGKILL');
+  });
+
+  (canDieWithItsParent ? it : it.skip)('does not outlive its killed runner, though its guest loops', async () => {
+    runner.kill('SIGKILL');
+    await once(runner, 'exit');
+    expect(await waitUntil(() => endedOrZombie(sandbox), { deadlineMs: 5_000 })).toBe(true);
+  });
+
+  (process.platform === 'linux' ? it : it.skip)('cannot dump its core (I3)', async () => {
+    expect(await readFile(`/proc/${sandbox}/limits`, 'utf8')).toMatch(/^Max core file size\s+0\s+0\s/m);
+  });
+});
+
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whoever inherits the orphan may take a moment to count it. */
+async function endedOrZombie(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') X');
+  return ['Z', 'X'].includes(stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3));
+}
