@@ -7,7 +7,7 @@ export const SERVICES = ['gateway', 'control-plane', 'registry', 'secrets-broker
 export type ServiceName = (typeof SERVICES)[number];
 
 /** Turns messages of one shape into bytes and back; decoding validates. */
-export interface Codec<T> {
+interface Codec<T> {
   readonly schema: keyof Messages;
   readonly framed: boolean;
   encode(value: T): Uint8Array;

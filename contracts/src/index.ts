@@ -1,14 +1,11 @@
-export { type Codec, type EventChannel, type RequestChannel, SERVICES, type ServiceName } from './channel.ts';
+export { type EventChannel, type RequestChannel, SERVICES, type ServiceName } from './channel.ts';
 export { channels } from './channels.ts';
-export { AlgaError, ERRORS, type ErrorCode, type ErrorDetails, type FieldError, isErrorCode } from './errors.ts';
+export { AlgaError, ERRORS, type ErrorCode, type FieldError } from './errors.ts';
 export { decodeFrame, decodeJson, encodeFrame, encodeJson, type Framed, MAX_HEAD_BYTES } from './frame.ts';
 export { CAPABILITIES, HOST_FUNCTIONS, WIT_PACKAGE, WIT_VERSION } from './generated/capabilities.ts';
 export type {
-  AdminGrants,
   ApikeyVerifyReply,
   ArtifactResolveReply,
-  ArtifactResolveRequest,
-  AuditQuery,
   AuditSecretAccess,
   AuditSecretAccesses,
   EnvelopeClaims,
@@ -19,7 +16,6 @@ export type {
   InstallChanged,
   InstallConfigReply,
   InstallResolveReply,
-  Limits,
   Manifest,
   Messages,
   Problem,
@@ -27,16 +23,14 @@ export type {
   RedeemProofClaims,
   SecretPlaintext,
   SecretsChangedReply,
-  SecretsChangedRequest,
   SecretsMaterialReply,
   SecretsRotated,
   StorageEntry,
-  StoragePutReply,
   WebhookGeneric,
 } from './generated/types.ts';
-export { DEFAULT_LIMITS, type ParsedManifest, parseManifest, type ResolvedManifest } from './manifest.ts';
-export { AUDIT_CONSUMER, type BusPermissions, busPermissions, inboxPrefixOf } from './permissions.ts';
+export { parseManifest, type ResolvedManifest } from './manifest.ts';
+export { AUDIT_CONSUMER, busPermissions, inboxPrefixOf } from './permissions.ts';
 export { fromProblem, toProblem } from './problem.ts';
 export { Secret } from './secret.ts';
 export { BUNDLE_BUCKET, STREAMS } from './subjects.ts';
-export { compileSchemas, type Parsed, parse } from './validate.ts';
+export { compileSchemas, parse } from './validate.ts';

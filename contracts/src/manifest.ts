@@ -6,7 +6,7 @@ import { parse } from './validate.ts';
 /** A manifest with every optional part filled in. */
 export type ResolvedManifest = Required<Omit<Manifest, 'description'>> & Pick<Manifest, 'description'>;
 
-export type ParsedManifest =
+type ParsedManifest =
   | { readonly ok: true; readonly manifest: ResolvedManifest }
   | { readonly ok: false; readonly code: 'manifest_invalid' | 'capability_unknown'; readonly errors: FieldError[] };
 

@@ -3,7 +3,7 @@ import { channels } from './channels.ts';
 import { BUNDLE_BUCKET, STREAMS } from './subjects.ts';
 
 /** What one service's NATS user may do; everything else is refused by the server. */
-export interface BusPermissions {
+interface BusPermissions {
   readonly publish: readonly string[];
   /** `subject queue` forces the queue group. */
   readonly subscribe: readonly string[];

@@ -1,7 +1,7 @@
 import { interruption } from './interruption.ts';
 
 /** One step of a run, for people on the terminal and for the JSON line. */
-export interface StepResult {
+interface StepResult {
   readonly name: string;
   readonly ms: number;
   readonly ok: boolean;
@@ -63,7 +63,7 @@ export class Steps {
 }
 
 /** A step that did not hold: a sentence for the person at the terminal. */
-export class StepFailed extends Error {
+class StepFailed extends Error {
   override readonly name = 'StepFailed';
 }
 

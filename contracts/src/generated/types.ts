@@ -123,7 +123,7 @@ keyId?: KeyId
 secretKey?: SecretKey
 }
 /**
- * Sets a secret: a value to seal, or a reference to where it lives. Exactly one of them; no reply ever returns the value.
+ * Sets a secret: a value to seal, or, with an operator key, a reference to where it lives. Exactly one of them; no reply ever returns the value.
  */
 export interface AdminSecretPut {
 /**
@@ -176,6 +176,9 @@ export interface Manifest {
 manifestVersion: 1
 extensionId: ExtensionId
 version: Semver
+/**
+ * One line of text: it is shown on terminals, and stored where NUL cannot be.
+ */
 title: string
 description?: string
 runtime: "component"

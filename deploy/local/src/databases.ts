@@ -7,7 +7,7 @@ const DUPLICATE_DATABASE = '42P04';
 const NAME = /^[a-z][a-z0-9_]{0,62}$/;
 
 /** The URL of another database on the same server. */
-export function databaseUrl(adminUrl: string, name: string): string {
+function databaseUrl(adminUrl: string, name: string): string {
   if (!NAME.test(name)) throw new TypeError(`Not a database name: ${JSON.stringify(name)}.`);
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;

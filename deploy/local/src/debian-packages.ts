@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 const DOWNLOAD_TIMEOUT_MS = 180_000;
 const run = promisify(execFile);
 
-export interface UnpackOptions {
+interface UnpackOptions {
   readonly packages: readonly string[];
   /** Appears complete or not at all. */
   readonly target: string;

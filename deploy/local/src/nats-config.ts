@@ -14,7 +14,7 @@ export interface NatsUser {
   readonly allowResponses?: { readonly max: number; readonly expires: string };
 }
 
-export interface NatsSettings {
+interface NatsSettings {
   readonly port: number;
   readonly dataDir: string;
   /** Where the server writes the port it got. */

@@ -8,7 +8,7 @@ const LEFTOVER_GRACE_MS = 5_000;
 const TEMPORARY_PREFIX = 'alga-';
 
 /** One started process, as a file, so that a later run can end what a killed run left behind. */
-export interface ProcessRecord extends ProcessIdentity {
+interface ProcessRecord extends ProcessIdentity {
   readonly name: string;
   readonly stopSignal: 'SIGTERM' | 'SIGINT';
   /** Who started it. While the owner runs, the process is nobody else's business. */

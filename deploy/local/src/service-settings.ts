@@ -2,7 +2,7 @@ import path from 'node:path';
 import { type BusIdentity, seedFileName } from './keys.ts';
 
 export const singleServices = ['gateway', 'control-plane', 'registry', 'secrets-broker'] as const;
-export type SingleService = (typeof singleServices)[number];
+type SingleService = (typeof singleServices)[number];
 export type ServiceName = SingleService | 'runner';
 
 /** Each service that owns a database, and the name of that database. */

@@ -22,7 +22,7 @@ export interface StackServers {
 
 export type DatabaseUrls = Readonly<Record<keyof typeof serviceDatabases, string>>;
 
-export interface StackServersOptions {
+interface StackServersOptions {
   readonly dir: string;
   readonly logsDir: string;
   /** Servers that already run: NATS_URL, REDIS_URL, DATABASE_URL. */

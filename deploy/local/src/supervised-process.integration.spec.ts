@@ -109,7 +109,7 @@ describe('startProcess', () => {
       process.on('SIGTERM', () => undefined);
       const { spawn } = require('node:child_process');
       const grandchild = spawn(process.execPath, ['-e', ${JSON.stringify(FOREVER)}], { stdio: 'ignore' });
-      console.log(grandchild.pid);
+      console.log(String(grandchild.pid)); // FORCE_COLOR would paint a bare number
       ${FOREVER}`;
     const isReady = async () => /^\d+\n/.test(await logged());
     const child = await startProcess({ ...options(source), graceMs: 100, isReady });
@@ -123,7 +123,7 @@ describe('startProcess', () => {
     const source = `
       import { startProcess } from ${JSON.stringify(path.join(import.meta.dirname, 'supervised-process.ts'))};
       const child = await startProcess(${JSON.stringify(options(FOREVER))});
-      console.log(child.pid);`;
+      console.log(String(child.pid));`;
     const parent = spawn(
       process.execPath,
       ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', source],
@@ -132,11 +132,15 @@ describe('startProcess', () => {
         detached: true,
       },
     );
-    const pid = await new Promise<number>((resolve) => parent.stdout.once('data', (chunk) => resolve(Number(chunk))));
-    expect(await identify(pid)).toBeDefined();
-    const guard = Number(execFileSync('pgrep', ['-P', String(parent.pid), '-f', 'alga-guard']));
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(guard, signal);
-    process.kill(-(parent.pid ?? 0), 'SIGKILL');
+    let pid = 0;
+    try {
+      pid = await new Promise<number>((resolve) => parent.stdout.once('data', (chunk) => resolve(Number(chunk))));
+      expect(await identify(pid)).toBeDefined();
+      const guard = Number(execFileSync('pgrep', ['-P', String(parent.pid), '-f', 'alga-guard']));
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(guard, signal);
+    } finally {
+      process.kill(-(parent.pid ?? 0), 'SIGKILL');
+    }
     expect(await gone(pid)).toBe(true);
     expect(await waitUntil(async () => (await records()).length === 0, DEADLINE)).toBe(true);
   });

@@ -1,7 +1,7 @@
 import { jsonFile, type Settings, url } from '@alga/chassis';
 import type { JWK } from 'jose';
 
-export interface RegistryConfig {
+interface RegistryConfig {
   readonly databaseUrl: string;
   readonly signingKey: JWK & { readonly d: string };
 }

@@ -179,6 +179,14 @@ describe('a bundle is refused', () => {
     });
   });
 
+  it.each(['Sam\u0000ple', 'Sam\ud800ple', '\u001b[2JSample'])(
+    'whose title is not one line of text, before anything of it is stored: %j',
+    async (title) => {
+      const answer = await post(await bundle(manifestOf({ extensionId: 'titled', title })));
+      expect(answer).toMatchObject({ status: 422, body: { code: 'manifest_invalid', errors: [{ field: '/title' }] } });
+    },
+  );
+
   it('that asks for a capability which does not exist', async () => {
     expect(await refused(await bundle(manifestOf({ capabilities: ['fs.read'] })))).toMatchObject({
       status: 422,

@@ -3,7 +3,7 @@ import { integer, jsonFile, list, optionalUrl, type Settings, secretFile, text }
 import type { Secret } from '@alga/contracts';
 import type { JWK } from 'jose';
 
-export interface RunnerConfig {
+interface RunnerConfig {
   runnerId: string;
   /** Absent: no shared cache. */
   redisUrl: string | undefined;

@@ -3,7 +3,7 @@ import { FilesystemProvider } from './adapters/filesystem-provider.ts';
 import { VaultProvider } from './adapters/vault-provider.ts';
 import type { ProviderName, SecretProvider } from './ports/secret-provider.ts';
 
-export interface ProviderChoice {
+interface ProviderChoice {
   /** In the order in which a chain asks them. */
   readonly providers: readonly ProviderName[];
   readonly secretFilesDir: string | undefined;

@@ -26,7 +26,7 @@ const STATEMENTS = [
      constraint api_keys_operator_has_no_tenant check ((tenant_id is null) = ('operator' = any (scopes)))
    )`,
   `create index api_keys_by_tenant on api_keys (tenant_id, created_at)`,
-  // The manifest is json, not jsonb: jsonb refuses \\u0000, which a title may lawfully hold, and keeps no byte order.
+  // The manifest is json, not jsonb: it is read as a whole, and stays byte for byte what was installed.
   `create table extension_versions (
      extension_id text not null,
      version text not null,

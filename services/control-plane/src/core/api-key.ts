@@ -48,6 +48,17 @@ export function refuseScopes(principal: Principal, wanted: readonly Scope[]): Re
   });
 }
 
+/**
+ * Sources hold the secrets of every tenant and of the platform, under names that anybody can guess: whoever could point an
+ * install at any of them could have a guest of his read it out. So only an operator hands one out. Absent: allowed.
+ */
+export function refuseReference(principal: Principal): Refusal | undefined {
+  if (principal.scopes.includes('operator')) return undefined;
+  return refuse('forbidden', 'Only an operator points a secret at a source.', {
+    errors: [{ field: '/reference', reason: 'needs an operator key; a tenant sets a value' }],
+  });
+}
+
 const BEARER = /^Bearer ([\x21-\x7e]{8,256})$/i;
 
 /** The credential of an `authorization` header, if there is one of a plausible shape. */

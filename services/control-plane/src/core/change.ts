@@ -24,7 +24,7 @@ export interface NewInstall {
 }
 
 /** What to do about an install, decided from its present state. Every update raises the epoch, whatever it writes (I1). */
-export type Plan =
+type Plan =
   | Refusal
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'create'; readonly install: NewInstall }

@@ -5,13 +5,13 @@ import type { Install } from './install.ts';
 import type { RandomBytes } from './random.ts';
 
 /** How long an envelope is good for: one call, and no longer than a revoked grant may linger in flight. */
-export const ENVELOPE_LIFE_S = 60;
+const ENVELOPE_LIFE_S = 60;
 /** Clocks of two of our machines may differ by this much. */
 const CLOCK_SKEW_S = 5;
 const JTI_BYTES = 18;
 
 export const ENVELOPE_ALGORITHM = 'Ed25519';
-export const ENVELOPE_TYPE = 'alga-envelope+jwt';
+const ENVELOPE_TYPE = 'alga-envelope+jwt';
 /** Longer than any envelope can become: 32 origins of 280 characters and all the rest. */
 const MAX_TOKEN_CHARS = 16_384;
 
@@ -82,6 +82,6 @@ export function checkEnvelopeClaims(payload: unknown, nowMs: number): CheckedEnv
 
 export const envelopeHeader = (keyId: string) => ({ alg: ENVELOPE_ALGORITHM, typ: ENVELOPE_TYPE, kid: keyId });
 
-// Two texts for one signature would be two tokens for one authority (FINDINGS 6).
+// Two texts for one signature would be two tokens for one authority.
 const isCanonicalBase64url = (part: string): boolean =>
   part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part;

@@ -5,7 +5,7 @@ import { type Refusal, refuse } from './refusal.ts';
 /** What the reply of install.resolve can carry. In UTF-16 units, which bounds the bytes together with the message limit. */
 const MAX_CONFIG_CHARS = 65_536;
 
-export type CheckedConfig = { readonly kind: 'valid'; readonly config: string } | Refusal;
+type CheckedConfig = { readonly kind: 'valid'; readonly config: string } | Refusal;
 
 /** Configuration against the manifest's declarations; on success its canonical text. A refusal names each bad key, no value. */
 export function checkConfig(manifest: ResolvedManifest, values: Readonly<Record<string, unknown>>): CheckedConfig {

@@ -2,7 +2,7 @@ import { effectiveGrants, type Grants } from './grants.ts';
 import type { InstallDetails, InstallStatus } from './install.ts';
 
 /** Whether a secret is there; neither its value nor its ciphertext nor where it lives (I3). */
-export interface SecretView {
+interface SecretView {
   readonly key: string;
   /** Whether the installed version asks for it. */
   readonly declared: boolean;
@@ -13,7 +13,7 @@ export interface SecretView {
 }
 
 /** An install as the admin API shows it. Times are RFC 3339, UTC. */
-export interface InstallView {
+interface InstallView {
   readonly tenantId: string;
   readonly installId: string;
   readonly extensionId: string;

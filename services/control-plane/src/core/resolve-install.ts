@@ -12,7 +12,7 @@ export interface ResolveDependencies {
   readonly random: RandomBytes;
 }
 
-export type ResolvedInstall = { readonly kind: 'resolved'; readonly reply: InstallResolveReply } | Refusal;
+type ResolvedInstall = { readonly kind: 'resolved'; readonly reply: InstallResolveReply } | Refusal;
 
 /**
  * What a call to an extension may run with. One code path for the bus and for HTTP.

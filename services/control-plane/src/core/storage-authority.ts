@@ -1,7 +1,7 @@
 import { type CheckedEnvelope, checkEnvelopeClaims, checkEnvelopeShape, type EnvelopeSigner } from './envelope.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
-export type StorageAuthority =
+type StorageAuthority =
   | { readonly kind: 'allowed'; readonly owner: { readonly tenantId: string; readonly installId: string } }
   | Refusal;
 

@@ -5,8 +5,8 @@ import { toError } from '../core/refusal.ts';
 import type { AccessStore } from '../ports/access-store.ts';
 
 type Handler = Parameters<HttpServer['route']>[0]['handler'];
-export type HttpRequest = Parameters<Handler>[0];
-export type HttpReply = Parameters<Handler>[1];
+type HttpRequest = Parameters<Handler>[0];
+type HttpReply = Parameters<Handler>[1];
 
 type BodySchema =
   | 'admin-tenant-put'
@@ -18,7 +18,7 @@ type BodySchema =
 type PathName = keyof Messages['admin-path'];
 
 /** A request whose key, path and body have been checked. `N`: the names in its path. */
-export interface AdminRequest<N extends PathName, B> {
+interface AdminRequest<N extends PathName, B> {
   readonly principal: Principal;
   readonly path: Readonly<Record<N, string>>;
   readonly body: B;

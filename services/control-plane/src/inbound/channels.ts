@@ -11,7 +11,7 @@ import type { StorageOwner, StorageStore, StoredValue } from '../ports/storage-s
 /** More requests than this at once are answered `overloaded`: the pool has fewer connections, the rest only wait for one. */
 const MAX_IN_FLIGHT = 512;
 
-export interface ChannelDependencies {
+interface ChannelDependencies {
   readonly resolve: ResolveDependencies;
   readonly access: AccessStore;
   readonly installs: InstallStore;

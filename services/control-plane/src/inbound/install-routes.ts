@@ -9,7 +9,7 @@ import type { ReleaseCatalogue } from '../ports/peers.ts';
 import type { AdminRouter } from './admin-router.ts';
 import type { ChangeInstall } from './change-install.ts';
 
-export interface InstallRouteDependencies {
+interface InstallRouteDependencies {
   readonly access: AccessStore;
   readonly installs: InstallStore;
   readonly catalogue: ReleaseCatalogue;

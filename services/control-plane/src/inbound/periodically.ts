@@ -1,6 +1,6 @@
 import type { Logger } from '@alga/chassis';
 
-export interface Periodic {
+interface Periodic {
   /** No further run; the one in progress ends first. */
   stop(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { KnownSecrets } from '@alga/chassis';
 import { AlgaError, type Messages, Secret } from '@alga/contracts';
+import { refuseReference } from '../core/api-key.ts';
 import { checkSecretKey, planSecretDelete, planSecretSet } from '../core/change.ts';
 import type { StoredSecret } from '../core/install.ts';
 import { toError } from '../core/refusal.ts';
@@ -11,7 +12,7 @@ import type { ChangeInstall } from './change-install.ts';
 /** A secret value as UTF-8, in bytes. */
 const MAX_SECRET_BYTES = 64 * 1024;
 
-export interface SecretRouteDependencies {
+interface SecretRouteDependencies {
   readonly installs: InstallStore;
   readonly sealer: SecretSealer;
   readonly change: ChangeInstall;
@@ -26,8 +27,10 @@ export function secretRoutes(
   router: AdminRouter,
   { installs, sealer, change, knownSecrets }: SecretRouteDependencies,
 ): void {
-  router.onBody('PUT', URL, SECRET, 'admin-secret-put', async ({ path, body, reply }) => {
+  router.onBody('PUT', URL, SECRET, 'admin-secret-put', async ({ principal, path, body, reply }) => {
     const { tenantId, extensionId, secretKey } = path;
+    const refused = body.reference === undefined ? undefined : refuseReference(principal);
+    if (refused !== undefined) throw toError(refused);
     if (body.value !== undefined) {
       const { value } = body;
       knownSecrets.add(value);

@@ -156,6 +156,23 @@ describe('secrets', () => {
     });
   });
 
+  it("may be references at an operator's word only: a tenant's key would reach what other tenants keep there", async () => {
+    const { installId } = (await installSample(platform, 'own-refs')).body;
+    const created = await platform.request('POST', '/v1/tenants/own-refs/api-keys', { name: 'a', scopes: ['admin'] });
+    const { key } = created.body;
+    for (const reference of ['file:refs-key', 'vault:kv/other/api#key', 'env:OTHER', 'chain:other']) {
+      const refused = await platform.request('PUT', secretUrl('own-refs'), { reference }, key);
+      expect(refused).toMatchObject({ status: 403, body: { code: 'forbidden', errors: [{ field: '/reference' }] } });
+    }
+    expect((await platform.request('PUT', secretUrl('own-refs'), { value: 'its own' }, key)).status).toBe(200);
+    const material = await platform.bus.request(
+      channels.secretsMaterial,
+      { tenantId: 'own-refs', installId },
+      DEADLINE,
+    );
+    expect(material.secrets).toMatchObject([{ key: 'alga_api_key', kind: 'sealed' }]);
+  });
+
   it('may be references; the broker gets those of the installed version only', async () => {
     const { installId } = (await installSample(platform, 'refs')).body;
     await putSecret('refs', { reference: 'file:refs-key' });

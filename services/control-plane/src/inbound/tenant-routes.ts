@@ -5,7 +5,7 @@ import { toError } from '../core/refusal.ts';
 import type { AccessStore, ApiKeyRecord } from '../ports/access-store.ts';
 import type { AdminRouter } from './admin-router.ts';
 
-export interface TenantRouteDependencies {
+interface TenantRouteDependencies {
   readonly access: AccessStore;
   readonly nowMs: () => number;
   readonly random: RandomBytes;

@@ -62,7 +62,7 @@ export const sampleManifest = (version: string, overrides: Partial<Manifest> = {
   manifestVersion: 1,
   extensionId: 'ticket-sync',
   version,
-  title: 'Ticket \u0000 sync',
+  title: 'Ticket sync',
   runtime: 'component',
   component: 'component.wasm',
   capabilities: ['secrets.get', 'config.read', 'storage.read', 'storage.write'],

@@ -2,12 +2,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Bus, createLogger, KnownSecrets } from '@alga/chassis';
-import { AlgaError, channels, type InstallResolveReply, type Manifest } from '@alga/contracts';
+import { AlgaError, channels, type InstallResolveReply, type Manifest, type ServiceName } from '@alga/contracts';
 import { generateKeys, startNats, testDatabase } from '@alga/local-stack';
 import { type ControlPlaneProcess, startControlPlaneProcess } from './control-plane-process.ts';
 import { type BrokerPeer, sampleManifest, serveCatalogue, serveSeal } from './peers.ts';
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Headers;
   // biome-ignore lint/suspicious/noExplicitAny: specs look into replies whose shape is what they check
@@ -22,8 +22,8 @@ export interface Platform {
   readonly keysDir: string;
   readonly operatorKey: string;
   readonly internalToken: string;
-  /** A gateway's or runner's connection. */
-  readonly bus: Bus;
+  /** The connections of the services that ask a control-plane, each request over one that may make it. */
+  readonly bus: Pick<Bus, 'request' | 'listen'>;
   readonly broker: BrokerPeer;
   /** Ends the broker peer, as if the broker were down. */
   stopBroker(): Promise<void>;
@@ -45,15 +45,32 @@ export async function startPlatform(published: readonly Manifest[], databaseUrl?
     const nats = await startNats();
     stops.push(() => nats.stop());
     await generateKeys(keysDir);
-    const connect = async (service: string) => {
+    const connect = async (service: ServiceName) => {
       const logger = createLogger({ service, instance: 'spec', level: 'fatal', knownSecrets: new KnownSecrets() });
       const bus = await Bus.connect({ url: nats.url, service, logger });
       stops.push(() => bus.close());
       return bus;
     };
-    const [bus, brokerBus, registryBus] = await Promise.all(['gateway', 'secrets-broker', 'registry'].map(connect));
-    if (bus === undefined || brokerBus === undefined || registryBus === undefined) throw new TypeError('unreachable');
-    await bus.ensureStreams('events', 'audit');
+    const [gatewayBus, runnerBus, brokerBus, registryBus] = await Promise.all([
+      connect('gateway'),
+      connect('runner'),
+      connect('secrets-broker'),
+      connect('registry'),
+    ]);
+    const askers: readonly [ServiceName, Bus][] = [
+      ['gateway', gatewayBus],
+      ['runner', runnerBus],
+      ['secrets-broker', brokerBus],
+    ];
+    const bus: Platform['bus'] = {
+      request: (channel, ...rest) => {
+        const asker = askers.find(([service]) => channel.producers.includes(service));
+        if (asker === undefined) throw new TypeError('none of the connections may make this request');
+        return asker[1].request(channel, ...rest);
+      },
+      listen: (...rest) => gatewayBus.listen(...rest),
+    };
+    await brokerBus.ensureStreams('events', 'audit');
     const broker = await serveSeal(brokerBus, keysDir);
     serveCatalogue(registryBus, published);
     const service = await startControlPlaneProcess(keysDir, nats.url, url);

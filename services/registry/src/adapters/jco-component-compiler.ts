@@ -1,7 +1,7 @@
 import { transpileComponent } from '@alga/artifact';
 import type { ComponentCompiler } from '../ports/component-compiler.ts';
 
-/** A 12 MB component takes 1.3 s on an idle machine (FINDINGS 1). */
+/** A 12 MB component takes 1.3 s on an idle machine with two cores. */
 const DEADLINE_MS = 30_000;
 const MAX_MEMORY_MB = 512;
 

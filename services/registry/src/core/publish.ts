@@ -14,7 +14,7 @@ import { type Refusal, refuse } from './refusal.ts';
 import { isSameUpload, mayPublish, type Publisher, type Version } from './version.ts';
 
 /** What the largest bundle may unpack to, in bytes: seven StarlingMonkey guests. */
-export const MAX_UNPACKED_BYTES = 96 * 1024 * 1024;
+const MAX_UNPACKED_BYTES = 96 * 1024 * 1024;
 /** As much as an artifact can have. */
 const MAX_ARTIFACT_BYTES = 130 * 1024 * 1024;
 const READ_BACK_DEADLINE_MS = 10_000;

@@ -3,7 +3,7 @@
 // global header of 4 MB followed by 20 small ones held the thread for 11 s; a few KB of zstd hold ten thousand.
 import { type Refusal, refuse } from './refusal.ts';
 
-export type ReadTar = { readonly ok: true; readonly files: ReadonlyMap<string, Uint8Array> } | Refusal;
+type ReadTar = { readonly ok: true; readonly files: ReadonlyMap<string, Uint8Array> } | Refusal;
 
 const BLOCK = 512;
 /** The end of an archive is marked by at least two blocks of zeros. */

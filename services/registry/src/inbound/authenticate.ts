@@ -7,7 +7,7 @@ const VERIFY_DEADLINE_MS = 2_000;
 
 const BEARER = /^Bearer (alga_[A-Za-z0-9_-]{16,200})$/;
 
-export type Scope = ApikeyVerifyReply['scopes'][number];
+type Scope = ApikeyVerifyReply['scopes'][number];
 
 /** Finds out whose API key a request carries. The key itself stays here: its hash is what travels. */
 export function authenticator(bus: Bus) {

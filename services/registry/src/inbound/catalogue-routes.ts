@@ -6,7 +6,7 @@ import type { authenticator } from './authenticate.ts';
 
 const PAGE = 100;
 
-export interface CatalogueRoutes {
+interface CatalogueRoutes {
   readonly http: HttpServer;
   readonly authenticate: ReturnType<typeof authenticator>;
   readonly versions: VersionStore;

@@ -10,7 +10,7 @@ const MAX_UPLOADS = 4;
 /** A publish takes 1 to 3 s; a client that waits for three others still gets its turn. */
 const WAIT_MS = 20_000;
 
-export interface PublishRoutes {
+interface PublishRoutes {
   readonly http: HttpServer;
   readonly authenticate: ReturnType<typeof authenticator>;
   readonly publish: (upload: Uint8Array, publisher: Publisher) => Promise<Publication>;

@@ -1,7 +1,7 @@
 import { AlgaError } from '@alga/contracts';
 
 /** Lets one through at a time; the others wait in line. */
-export type Turnstile = <T>(work: () => Promise<T>) => Promise<T>;
+type Turnstile = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
  * @returns a turnstile. It throws AlgaError `overloaded` at once when `maxWaiting` are in line, and after `waitMs` to

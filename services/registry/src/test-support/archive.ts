@@ -1,6 +1,6 @@
 import { pack } from 'tar-stream';
 
-export interface RawHeader {
+interface RawHeader {
   readonly name?: string;
   /** Written as is into the size field; the length of `content` unless given. */
   readonly size?: string;

@@ -1,4 +1,4 @@
-// A child process of small-component.ts: jco's own components do not run inside jest's VM (FINDINGS 1).
+// A child process of small-component.ts: jco's own components do not run inside jest's VM.
 // Standard input: the WIT of a world named `test`. Standard output: a component of that world which does nothing.
 import { text } from 'node:stream/consumers';
 import { componentEmbed, componentNew } from '@bytecodealliance/jco-transpile/wasm-tools';

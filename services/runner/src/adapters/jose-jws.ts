@@ -7,7 +7,7 @@ const MAX_HEADER_CHARS = 512;
 
 /**
  * Opens tokens signed by one of the keys. jose alone would accept more than one spelling of a token, and claims of any
- * shape (FINDINGS 6): length, spelling and header are judged here before it sees them.
+ * shape (measured): length, spelling and header are judged here before it sees them.
  */
 export function createJwsOpener(publicKeys: readonly JWK[]): JwsOpener {
   // A Map: a kid is input.

@@ -11,7 +11,7 @@ const DOWNLOAD_DEADLINE_MS = 10_000;
 /** As the pack format allows: 128 MiB of files, and a little for names and sizes. */
 const MAX_BLOB_BYTES = 129 * 1024 * 1024;
 
-export interface ArtifactParts {
+interface ArtifactParts {
   readonly bus: Pick<Bus, 'request'>;
   readonly blobs: BlobStore;
   readonly publicKeys: readonly JWK[];

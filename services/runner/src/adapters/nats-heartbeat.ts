@@ -4,7 +4,7 @@ import { channels } from '@alga/contracts';
 /** A gateway takes a runner for lost after 1 s without one: three may go missing. */
 const INTERVAL_MS = 250;
 
-export interface HeartbeatParts {
+interface HeartbeatParts {
   readonly bus: Pick<Bus, 'publish'>;
   readonly runnerId: string;
   readonly capacity: number;

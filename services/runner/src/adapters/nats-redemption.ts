@@ -16,7 +16,7 @@ const MAX_REPLY_CHARS = 900_000;
 /** Where the broker says nothing of when to come back. */
 const RETRY_AFTER_MS = 1_000;
 
-export interface RedemptionParts {
+interface RedemptionParts {
   readonly bus: Pick<Bus, 'request'>;
   readonly runnerId: string;
   readonly identity: { readonly kid: string; readonly key: KeyObject };

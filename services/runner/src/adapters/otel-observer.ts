@@ -4,7 +4,7 @@ import { metrics, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { AuthorisedCall, ExecutionObserver } from '../core/execute.ts';
 import type { SecretsLookup } from '../core/secrets-cache.ts';
 
-export interface RunnerTelemetry extends ExecutionObserver {
+interface RunnerTelemetry extends ExecutionObserver {
   secretsLookedUp(lookup: SecretsLookup, ms: number): void;
   hostCalled(hostFunction: string, ms: number): void;
   auditDropped(count: number): void;

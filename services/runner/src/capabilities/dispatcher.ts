@@ -9,7 +9,7 @@ const REQUIRED: ReadonlyMap<string, string> = new Map(
 /** Functions of this interface have no result to refuse with: a line that may not be written is dropped. */
 const SILENT = 'logging';
 
-export interface DispatcherParts {
+interface DispatcherParts {
   /** The effective capabilities, from the envelope. */
   readonly granted: readonly string[];
   /** By interface, as HOST_FUNCTIONS names them. */

@@ -17,7 +17,7 @@ import { storageCapability } from './storage.ts';
 /** Explanations per request: a guest in a loop must not fill the log. */
 const MAX_EXPLAINED = 5;
 
-export interface GuestRunnerParts {
+interface GuestRunnerParts {
   readonly engine: Pick<Engine, 'execute'>;
   readonly bus: Pick<Bus, 'request'>;
   readonly http: Pick<HttpCapability, 'fetch'>;

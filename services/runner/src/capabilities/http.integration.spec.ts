@@ -1,3 +1,4 @@
+// One file, though long: every case needs the upstreams, the resolver and the clean-up that stand at its head.
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
 import { gzipSync } from 'node:zlib';

@@ -5,7 +5,7 @@ import { judgeTarget } from '../egress/target.ts';
 import { createTransport, type Resolve, type Transport } from '../egress/transport.ts';
 import type { HostResult, HttpHeader } from '../sandbox/protocol.ts';
 
-export interface HttpLimits {
+interface HttpLimits {
   /** Largest request body, in bytes. */
   readonly maxRequestBytes: number;
   /** Largest response body, in bytes. */
@@ -23,7 +23,7 @@ export interface HttpCapabilityOptions {
   readonly resolve?: Resolve;
 }
 
-export interface FetchContext {
+interface FetchContext {
   /** The origins of the envelope of this very request: a revocation acts on the next call, open sockets or not (I6). */
   readonly allow: readonly string[];
   /** Time left of the request, in milliseconds. */

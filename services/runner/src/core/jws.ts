@@ -1,7 +1,5 @@
 /** A token whose signature and header hold; its payload is parsed JSON and nothing more. */
-export type OpenedJws =
-  | { readonly ok: true; readonly payload: unknown }
-  | { readonly ok: false; readonly reason: string };
+type OpenedJws = { readonly ok: true; readonly payload: unknown } | { readonly ok: false; readonly reason: string };
 
 /**
  * Opens a compact JWS strictly: Ed25519, exactly the given `typ`, a known `kid`, no other header member, canonical spelling.

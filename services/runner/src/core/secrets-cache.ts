@@ -55,7 +55,7 @@ export interface CachedSecrets extends SecretSet {
   readonly since: number;
 }
 
-export interface SecretsCacheParts {
+interface SecretsCacheParts {
   /** Never rejects. */
   readonly redeem: (request: RedeemRequest) => Promise<Redemption>;
   /** L1, bounded. Whatever leaves it must be disposed of by the store. */

@@ -12,7 +12,7 @@ const METADATA_V4 = '168.63.129.16';
 /** Bits of an interface id by which ISATAP carries an IPv4 address (RFC 5214 6.1), universal bit masked out. */
 const ISATAP_ID = 0x5efe;
 
-/** Whether a guest may be connected to a resolved address. Only what is certainly public is (SECURITY.md threat 8). */
+/** Whether a guest may be connected to a resolved address. Only what is certainly public is. */
 export function isPublicAddress(address: string): boolean {
   // An address with a zone is local by definition.
   if (address.includes('%') || !ipaddr.isValid(address)) return false;

@@ -1,6 +1,6 @@
 import type { HttpError } from './http-error.ts';
 
-export type Target = { readonly ok: true; readonly url: URL } | { readonly ok: false; readonly error: HttpError };
+type Target = { readonly ok: true; readonly url: URL } | { readonly ok: false; readonly error: HttpError };
 
 const MAX_URL_CHARS = 8_192;
 

@@ -7,7 +7,7 @@ import type { HttpHeader } from '../sandbox/protocol.ts';
 import { isPublicAddress } from './address.ts';
 import type { HttpError } from './http-error.ts';
 
-export interface TransportRequest {
+interface TransportRequest {
   readonly url: URL;
   readonly method: string;
   readonly headers: readonly HttpHeader[];
@@ -15,14 +15,14 @@ export interface TransportRequest {
   readonly signal: AbortSignal;
 }
 
-export type TransportReply =
+type TransportReply =
   | { readonly ok: true; readonly status: number; readonly headers: HttpHeader[]; readonly body: Uint8Array }
   | { readonly ok: false; readonly error: HttpError };
 
 /** Addresses of a host name, as the system's resolver gives them. */
 export type Resolve = (hostname: string) => Promise<readonly { readonly address: string; readonly family: number }[]>;
 
-export interface TransportOptions {
+interface TransportOptions {
   /** Exact origins, chosen by the operator, that may be at private or loopback addresses. */
   readonly privateOrigins: readonly string[];
   /** Largest response body, in bytes. */

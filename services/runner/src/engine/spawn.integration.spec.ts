@@ -9,7 +9,7 @@ const SOURCES = fileURLToPath(new URL('../', import.meta.url));
 const RUNNER = `
   const { forkLocked, sandboxFlags } = await import(${JSON.stringify(`${SOURCES}engine/spawn.ts`)});
   const child = forkLocked(${JSON.stringify(`${SOURCES}engine/fixtures/looper.ts`)}, sandboxFlags(${JSON.stringify(SOURCES)}, 64));
-  child.once('message', () => console.log(child.pid));
+  child.once('message', () => console.log(String(child.pid)));
 `;
 
 const canDieWithItsParent = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;

@@ -19,7 +19,7 @@ export interface Component {
   call(request: GuestRequest, callHost: CallHost, unwind: Promise<never>): Promise<CallEnd>;
 }
 
-export interface ComponentSource {
+interface ComponentSource {
   readonly entry: string;
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly maxPages: number;
@@ -33,7 +33,7 @@ export async function loadComponent(source: ComponentSource, names: ImportNames)
   for (const [name, bytes] of source.files) {
     if (name.endsWith('.wasm')) {
       const capped = capMemories(bytes, source.maxPages);
-      // Synchronous and lazy: the asynchronous compiler never settled in some settings (FINDINGS 1).
+      // Synchronous and lazy: the asynchronous compiler never settled in some settings (measured).
       modules.set(name, new WebAssembly.Module(capped));
     }
   }

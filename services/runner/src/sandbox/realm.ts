@@ -1,5 +1,5 @@
 // Glue is evaluated in a realm of its own: no process, no require, no import, no timers of Node's, no code generation
-// from strings. The permission model stands behind it (SECURITY.md threat 1), so an escape from here finds a process
+// from strings. The permission model stands behind it, so an escape from here finds a process
 // that can read, open and start nothing.
 import { constants, createContext, SourceTextModule } from 'node:vm';
 

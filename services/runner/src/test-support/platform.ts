@@ -47,7 +47,7 @@ const MANIFEST: Manifest = {
   capabilities: [],
 };
 
-export interface Call {
+interface Call {
   readonly url: string;
   readonly claims?: Partial<EnvelopeClaims>;
   readonly head?: Record<string, unknown>;

@@ -25,7 +25,7 @@ export class ChainedProvider implements SecretProvider {
     return `chain:${chainName}`;
   }
 
-  // Trouble ends the search: the next provider might hold an older value, or one that somebody planted (DESIGN 5).
+  // Trouble ends the search: the next provider might hold an older value, or one that somebody planted.
   async #readChain(name: string, signal: AbortSignal): Promise<Reading> {
     for (const provider of this.#providers.values()) {
       const own = provider.locate(name);

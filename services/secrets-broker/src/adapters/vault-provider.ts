@@ -14,7 +14,7 @@ const NOT_FOUND = 404;
 /** Of Vault's own words, in a log line. */
 const MAX_REASON_LENGTH = 200;
 
-export interface VaultOptions {
+interface VaultOptions {
   readonly address: string;
   /** Read at every use: an agent beside us renews it. */
   readonly tokenFile: string;
@@ -123,7 +123,7 @@ function isAbsent(error: unknown): boolean {
   return typeof data === 'object' && data !== null && (data as { data?: unknown }).data === null;
 }
 
-/** Status and Vault's own `errors` only: the original carries request, token and body (FINDINGS 4). */
+/** Status and Vault's own `errors` only: the original carries request, token and body. */
 function sanitised(error: unknown): SourceTrouble {
   if (error instanceof SourceTrouble) return error;
   const failure = failureOf(error);

@@ -4,11 +4,11 @@ import { checkJws, judgeLifetime, type VerifyKeys, type VerifySignature } from '
 const TYP = 'alga-envelope+jwt';
 const MAX_LIFE_S = 60;
 
-export type CheckedEnvelope =
+type CheckedEnvelope =
   | { readonly ok: true; readonly claims: EnvelopeClaims }
   | { readonly ok: false; readonly code: 'envelope_invalid' | 'envelope_expired'; readonly reason: string };
 
-/** The claims of an envelope token that holds at `nowMs` (DESIGN 5). */
+/** The claims of an envelope token that holds at `nowMs`. */
 export async function checkEnvelope(
   token: string,
   keys: VerifyKeys,

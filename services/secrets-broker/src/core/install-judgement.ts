@@ -3,7 +3,7 @@ import type { EnvelopeClaims, SecretsMaterialReply } from '@alga/contracts';
 /** The capability under which a guest reads secrets, and with it its runner redeems them. */
 const NEEDED = 'secrets.get';
 
-export type InstallJudgement =
+type InstallJudgement =
   | 'ok'
   | {
       readonly code:

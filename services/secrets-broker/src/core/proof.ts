@@ -5,12 +5,12 @@ import { checkJws, judgeLifetime, type VerifyKeys, type VerifySignature } from '
 const TYP = 'alga-redeem-proof+jwt';
 const MAX_LIFE_S = 10;
 
-export type CheckedProof =
+type CheckedProof =
   | { readonly ok: true; readonly claims: RedeemProofClaims }
   | { readonly ok: false; readonly reason: string };
 
 /** How the redemption reached us, which the proof must name. */
-export interface ProofContext {
+interface ProofContext {
   readonly token: string;
   readonly subject: string;
   readonly replyTo: string;

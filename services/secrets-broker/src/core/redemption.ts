@@ -33,7 +33,7 @@ export interface RedemptionParts {
   warn(error: unknown, message: string): void;
 }
 
-export interface RedemptionRequest {
+interface RedemptionRequest {
   readonly token: string;
   readonly proof: string;
   readonly subject: string;
@@ -42,7 +42,7 @@ export interface RedemptionRequest {
   readonly signal: AbortSignal;
 }
 
-export type RefusalCode =
+type RefusalCode =
   | 'envelope_invalid'
   | 'envelope_expired'
   | 'proof_invalid'
@@ -52,7 +52,7 @@ export type RefusalCode =
   | 'extension_not_found'
   | 'secrets_unavailable';
 
-export type Redemption =
+type Redemption =
   | { readonly outcome: 'released'; readonly sealed: string }
   | { readonly outcome: 'refused'; readonly code: RefusalCode; readonly reason?: string };
 
@@ -73,7 +73,7 @@ interface Known {
   runnerId?: string;
 }
 
-/** Decides one redemption and releases what it decided to (DESIGN 5). Refusals are outcomes; every trouble is `secrets_unavailable`. */
+/** Decides one redemption and releases what it decided to. Refusals are outcomes; every trouble is `secrets_unavailable`. */
 export async function redeem(request: RedemptionRequest, parts: RedemptionParts): Promise<Redemption> {
   const known: Known = {};
   const result = await atMostUntil(request.signal, decide(request, parts, known), () => refused('secrets_unavailable'));

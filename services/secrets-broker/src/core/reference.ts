@@ -1,5 +1,5 @@
 /** A parsed secret reference (`secretReference` in contracts/schemas/v1/common). */
-export type Reference =
+type Reference =
   | { readonly kind: 'vault'; readonly mount: string; readonly path: string; readonly field: string }
   | { readonly kind: 'file'; readonly name: string }
   | { readonly kind: 'env'; readonly name: string }

@@ -10,7 +10,7 @@ export interface EventKey {
 
 export type EventClaim = 'claimed' | 'handled_before' | 'being_handled';
 
-export type RotatedInstalls = SecretsChangedReply['installs'];
+type RotatedInstalls = SecretsChangedReply['installs'];
 
 /** What a rotation needs of the world. Each function throws when it cannot do its part. */
 export interface RotationParts {
@@ -31,7 +31,7 @@ export interface RotationParts {
   warn(error: unknown, message: string): void;
 }
 
-export type Rotation =
+type Rotation =
   | { readonly outcome: 'rotated'; readonly installs: RotatedInstalls }
   | { readonly outcome: 'replayed' | 'being_handled' | 'unavailable' | 'source_unreadable' };
 

@@ -11,7 +11,7 @@ export type Reading =
   | { readonly outcome: 'found'; readonly value: Secret; readonly version: string }
   | { readonly outcome: 'not_found' };
 
-/** A source could not answer. Never to be taken for "not found", and never a reason to ask the next one (DESIGN 5). */
+/** A source could not answer. Never to be taken for "not found", and never a reason to ask the next one. */
 export class SourceTrouble extends Error {
   override readonly name = 'SourceTrouble';
 

@@ -13,7 +13,7 @@ export type VerifyKeys = ReadonlyMap<string, VerifyKey>;
 /** Checks nothing but the signature: the payload, or undefined when it does not verify. */
 export type VerifySignature = (token: string, key: VerifyKey) => Promise<Uint8Array | undefined>;
 
-export type CheckedJws =
+type CheckedJws =
   | { readonly ok: true; readonly kid: string; readonly payload: unknown }
   | { readonly ok: false; readonly reason: string };
 
@@ -25,7 +25,7 @@ const HEADER_NAMES = 'alg,kid,typ';
 const refuse = (reason: string): CheckedJws => ({ ok: false, reason });
 
 /**
- * A compact JWS of ours, checked before and beyond what a library checks (FINDINGS 6): length and shape first, one
+ * A compact JWS of ours, checked before and beyond what a library checks: length and shape first, one
  * spelling per token, exactly the three header parameters, one algorithm, one type, a key that we hold.
  */
 export async function checkJws(
@@ -64,7 +64,7 @@ function canonicalJson(segment: string): unknown {
 /** Tolerated difference between our clock and the issuer's, in seconds. */
 const SKEW_S = 5;
 
-export type Lifetime = 'current' | 'expired' | { readonly refused: string };
+type Lifetime = 'current' | 'expired' | { readonly refused: string };
 
 /** Judges `iat` and `exp` (seconds) at `nowMs`. Exactly SKEW_S late or early still counts. */
 export function judgeLifetime(claims: { iat: number; exp: number }, maxLifeS: number, nowMs: number): Lifetime {

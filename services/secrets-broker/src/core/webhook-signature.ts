@@ -4,7 +4,7 @@ import { Secret } from '@alga/contracts';
 /** A sender of notifications. Several secrets are valid at once while one is being replaced. */
 export type WebhookSources = ReadonlyMap<string, readonly Secret[]>;
 
-export type SignatureVerdict =
+type SignatureVerdict =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: 'webhook_unsigned' | 'webhook_stale' };
 

@@ -1,16 +1,13 @@
 import type { Bus } from '@alga/chassis';
-import { type AuditSecretAccess, channels } from '@alga/contracts';
+import { AUDIT_CONSUMER, type AuditSecretAccess, channels } from '@alga/contracts';
 import type { AuditEntry } from '../core/audit-chain.ts';
-
-/** Names our place in the stream across restarts and among replicas. */
-const DURABLE = 'broker-audit';
 
 /** Takes what runners report about guests' accesses into the chain: delivered at least once, recorded once. */
 export async function consumeAccesses(
   bus: Bus,
   append: (entries: readonly AuditEntry[]) => Promise<void>,
 ): Promise<void> {
-  await bus.consume(channels.auditSecretAccess, DURABLE, (batches) =>
+  await bus.consume(channels.auditSecretAccess, AUDIT_CONSUMER, (batches) =>
     append(batches.flatMap(({ accesses }) => accesses).map(toEntry)),
   );
 }

@@ -5,7 +5,7 @@ import type { AuditFilter, AuditRow, ChainVerdict } from '../core/audit-chain.ts
 const DEFAULT_LIMIT = 100;
 const BEARER = /^Bearer ([A-Za-z0-9_-]{16,256})$/i;
 
-export interface AuditParts {
+interface AuditParts {
   verifyKey(apiKey: string): Promise<ApikeyVerifyReply>;
   read(filter: AuditFilter): Promise<AuditRow[]>;
   verify(): Promise<ChainVerdict>;

@@ -5,7 +5,7 @@ import { MAX_SECRET_BYTES } from '../core/secret-reading.ts';
 
 const MAX_IN_FLIGHT = 32;
 
-export interface SealParts {
+interface SealParts {
   readonly keyring: Keyring;
   /** The JSON inside the JWE; undefined when it cannot be opened. */
   open(jwe: string): Promise<unknown>;

@@ -8,7 +8,7 @@ const MAX_IN_FLIGHT = 32;
 const DEFAULT_SOURCE = 'local';
 const RETRY_AFTER_MS = 1_000;
 
-export interface WebhookParts {
+interface WebhookParts {
   readonly sources: WebhookSources;
   readonly rotation: RotationParts;
 }

@@ -3,7 +3,7 @@ import { MAX_SECRET_BYTES, SourceTrouble } from '../core/secret-reading.ts';
 import type { SecretProvider } from './secret-provider.ts';
 
 /** A provider together with the power to change what it reads. */
-export interface ProviderUnderTest {
+interface ProviderUnderTest {
   readonly provider: SecretProvider;
   /** Reference of the secret that is called `name` (lower snake case) in the functions below. */
   reference(name: string): string;

@@ -20,7 +20,7 @@ import { type Signer, signer } from './tokens.ts';
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const START_DEADLINE_MS = 30_000;
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly body: Record<string, unknown>;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;

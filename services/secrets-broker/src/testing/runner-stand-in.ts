@@ -7,7 +7,7 @@ import { envelopeClaims, envelopeHeader, proofClaims, proofHeader, type Signer }
 /** Beyond the broker's own. */
 const DEADLINE_MS = 15_000;
 
-export interface RedeemOptions {
+interface RedeemOptions {
   readonly envelope?: Partial<EnvelopeClaims>;
   readonly token?: string;
   readonly proof?: Partial<RedeemProofClaims>;

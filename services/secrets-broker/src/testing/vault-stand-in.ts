@@ -18,7 +18,7 @@ type Send = (status: number, body: unknown, headers?: Record<string, string>) =>
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** The reading half of Vault's KV version 2 engine over HTTP, as a real server answers (FINDINGS 4). */
+/** The reading half of Vault's KV version 2 engine over HTTP, as a real server answers. */
 export class VaultStandIn {
   readonly token: string;
   trouble: VaultTrouble | undefined;

@@ -144,7 +144,7 @@ describe('request and reply', () => {
       try {
         const heard: string[] = [];
         if (reply !== '')
-          raw.subscribe(reply, { callback: (error, message) => heard.push(error?.message ?? message.subject) });
+          raw.subscribe(reply, { callback: (error, message) => void heard.push(error?.message ?? message.subject) });
         for (const payload of [JSON.stringify({ keySha256 }), '{']) {
           raw.publish('alga.v1.apikey.verify', payload, reply === '' ? {} : { reply });
         }
@@ -300,7 +300,7 @@ describe('events', () => {
     const raw = await connect({ servers: nats.url });
     try {
       const answers: string[] = [];
-      raw.subscribe('_INBOX_secrets_broker.ack', { callback: (_, message) => answers.push(message.string()) });
+      raw.subscribe('_INBOX_secrets_broker.ack', { callback: (_, message) => void answers.push(message.string()) });
       raw.publish('alga.v1.event.secrets.rotated.acme.not-an-event', '{}', { reply: '_INBOX_secrets_broker.ack' });
       await raw.flush();
       const heard = Promise.withResolvers<void>();

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
 import { AlgaError } from '@alga/contracts';
 import { Health } from './health.ts';
 import { createHttpServer } from './http.ts';
@@ -64,6 +66,24 @@ describe('the HTTP server', () => {
   it('answers an unknown address with not_found', async () => {
     const response = await server().http.inject('/nowhere');
     expect(response.json()).toMatchObject({ status: 404, code: 'not_found' });
+  });
+
+  it.each([
+    ['content-length: 99', ''],
+    ['transfer-encoding: chunked', ''],
+    ['content-length: 4', '{"a"'],
+  ])('does not wait for a body that no route takes (%s)', async (framing, body) => {
+    const { http } = server();
+    await http.listen({ host: '127.0.0.1', port: 0 });
+    try {
+      const socket = connect((http.server.address() as AddressInfo).port, '127.0.0.1');
+      socket.write(`POST /nowhere HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n${framing}\r\n\r\n${body}`);
+      const [answer] = (await once(socket, 'data', { signal: AbortSignal.timeout(5_000) })) as [Buffer];
+      expect(answer.toString()).toMatch(/^HTTP\/1\.1 404 /);
+      socket.destroy();
+    } finally {
+      await http.close();
+    }
   });
 
   it('replaces a request id that is not one', async () => {

@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { type IncomingMessage, maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
+import {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  maxHeaderSize,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { AlgaError, type ErrorCode, toProblem } from '@alga/contracts';
 import { context, metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
@@ -56,6 +62,10 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     },
   });
   observe(app, logger);
+  // A body that no route takes is not read: nobody has looked at a key yet, and the limit is that of the largest upload.
+  app.addHook('onRequest', (request, _, done) => {
+    done(request.is404 && announcesBody(request.headers) ? new AlgaError('not_found') : undefined);
+  });
   // A kept-alive connection that is busy when draining starts would hold the process until its deadline (I10).
   app.addHook('onSend', (_, reply, payload, done) => {
     if (health.phase === 'draining') reply.header('connection', 'close');
@@ -76,6 +86,9 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   });
   return app;
 }
+
+const announcesBody = (headers: IncomingHttpHeaders): boolean =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 
 /** Sends an error as a problem document. Faults are logged with their cause, refusals without. */
 function refuse(error: AlgaError, request: FastifyRequest, reply: FastifyReply, logger: Logger): FastifyReply {

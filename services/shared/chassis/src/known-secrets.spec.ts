@@ -47,6 +47,36 @@ describe('KnownSecrets', () => {
     expect(secrets.redact('live-value-1')).toBe('live-value-1');
   });
 
+  it('leaves no end of a value that overlaps another', () => {
+    const secrets = new KnownSecrets();
+    for (const value of ['first-and-', '-and-second', 'secret']) secrets.add(value);
+    expect(secrets.redact('a first-and-second, a secret')).toBe('a [secret], a [secret]');
+  });
+
+  it('masks every value of many, overlapping or not, and shows all that is none of them', () => {
+    fc.assert(
+      fc.property(
+        // Few letters, so that values repeat, contain and overlap one another.
+        fc.array(fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 6, maxLength: 12 }), { maxLength: 6 }),
+        fc.string({ unit: fc.constantFrom('a', 'b', '-'), maxLength: 60 }),
+        (values, line) => {
+          const secrets = new KnownSecrets();
+          for (const value of values) secrets.add(value);
+          const masked = Array.from(line, () => false);
+          for (const value of values) {
+            for (let at = line.indexOf(value); at !== -1; at = line.indexOf(value, at + 1)) {
+              masked.fill(true, at, at + value.length);
+            }
+          }
+          const shown = Array.from(line, (letter, at) => (masked[at] ? '' : letter)).join('');
+          expect(secrets.redact(line).replaceAll('[secret]', '')).toBe(shown);
+          for (const value of values) secrets.remove(value);
+          expect(secrets.redact(line)).toBe(line);
+        },
+      ),
+    );
+  });
+
   it('leaves lines alone that hold no known value', () => {
     const secrets = new KnownSecrets();
     secrets.add('live-value-1');
