@@ -34,7 +34,7 @@ export async function runDemo({ dir, steps, print, interrupted, stayUp }: DemoRu
     );
     scenario = await Scenario.open(stack, steps);
     figures = await scenario.play();
-    print(closingTable(figures, stack, scenario.invokeKey));
+    print(closingTable(figures, stack, scenario.invokeKeyFile));
     if (stayUp) {
       print('Running until Ctrl-C.');
       await interruption(interrupted).catch(() => {});

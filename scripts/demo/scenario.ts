@@ -19,7 +19,7 @@ import {
   startAlgaApi,
   sweep,
 } from '@alga/e2e';
-import { type Stack, seedFileName } from '@alga/local-stack';
+import { type Stack, seedFileName, waitUntil } from '@alga/local-stack';
 import { ROOT } from '../nx.ts';
 import { must, type Steps } from './steps.ts';
 
@@ -43,6 +43,10 @@ const CALLS_ACROSS_ROTATION = 2_000;
 const CALLS_BEFORE_ROTATION = 700;
 const CALLS_ACROSS_LOSS = 150;
 
+/** What the story must have left in the audit trail. */
+const AUDITED = ['redemption released', 'rotation rotated', 'access read', 'access denied', 'access missing'];
+const AUDIT_DEADLINE_MS = 10_000;
+
 export interface DemoFigures {
   readonly call: { readonly p50Ms: number; readonly p99Ms: number; readonly n: number };
   readonly rotation: {
@@ -52,6 +56,11 @@ export interface DemoFigures {
     readonly failed: number;
   };
   readonly secretsInLogs: number;
+}
+
+interface AuditPage {
+  readonly entries: readonly { readonly kind: string; readonly outcome: string }[];
+  readonly nextAfter?: number;
 }
 
 const newValue = (): string => randomBytes(24).toString('base64url');
@@ -81,9 +90,9 @@ export class Scenario {
     return new Scenario(stack, steps, operatorKey);
   }
 
-  /** The key with which the extension can be called, for the closing hint. */
-  get invokeKey(): string {
-    return this.#invokeKey;
+  /** Where the key is with which the extension can be called, for the closing hint: a key is not for the terminal. */
+  get invokeKeyFile(): string {
+    return join(this.#stack.keysDir, 'demo-invoke-key');
   }
 
   /** @throws StepFailed, or what a step threw, at the first step that does not hold. */
@@ -143,6 +152,7 @@ export class Scenario {
       key: string;
     };
     this.#invokeKey = key;
+    await writeFile(this.invokeKeyFile, key, { mode: 0o600 });
     this.#needles.push({ label: 'API key', value: key });
     await admin('PUT', INSTALL, {
       config: { alga_api_url: ALGA_API_ORIGIN, page_size: 25 },
@@ -244,16 +254,33 @@ export class Scenario {
   }
 
   async #audit(): Promise<void> {
+    let counts = new Map<string, number>();
+    // Accesses reach the chain in batches, behind the calls that made them.
+    const complete = await waitUntil(
+      async () => {
+        counts = await this.#auditCounts();
+        return AUDITED.every((what) => counts.has(what));
+      },
+      { deadlineMs: AUDIT_DEADLINE_MS },
+    );
+    const missing = AUDITED.filter((what) => !counts.has(what));
+    must(complete, `the audit trail has no row of: ${missing.join(', ')}`);
     const verified = (await this.#client.audit('/verify')) as { ok: boolean; rows: number };
     must(verified.ok, `the audit chain is broken: ${JSON.stringify(verified)}`);
-    const page = (await this.#client.audit(`?tenantId=${TENANT}&limit=1000`)) as {
-      entries: { kind: string; outcome: string }[];
-    };
-    const counts = new Map<string, number>();
-    for (const { kind, outcome } of page.entries)
-      counts.set(`${kind} ${outcome}`, (counts.get(`${kind} ${outcome}`) ?? 0) + 1);
     const summary = [...counts].map(([what, count]) => `${what}: ${count}`).join(', ');
-    this.#steps.detail(`${verified.rows} rows, chain intact; the first ${page.entries.length}: ${summary}`);
+    this.#steps.detail(`${verified.rows} rows, chain intact; ${summary}`);
+  }
+
+  async #auditCounts(): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const page = (await this.#client.audit(`?after=${after}&limit=1000`)) as AuditPage;
+      for (const { kind, outcome } of page.entries) {
+        counts.set(`${kind} ${outcome}`, (counts.get(`${kind} ${outcome}`) ?? 0) + 1);
+      }
+      after = page.nextAfter;
+    }
+    return counts;
   }
 
   async #sweep(): Promise<number> {

@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import type { DemoFigures } from './scenario.ts';
 
 /** What was measured and where things are, for the person at the terminal. */
-export function closingTable(figures: DemoFigures, stack: Stack, invokeKey: string): string {
+export function closingTable(figures: DemoFigures, stack: Stack, invokeKeyFile: string): string {
   const { call, rotation, secretsInLogs } = figures;
   const measured = new Table({ head: ['what', 'figure'], style: { head: [], border: [] } });
   measured.push(
@@ -21,6 +21,6 @@ export function closingTable(figures: DemoFigures, stack: Stack, invokeKey: stri
     ['logs', stack.logsDir],
     ['operator key', `${stack.keysDir}/operator-key`],
   );
-  const command = `curl -H 'authorization: Bearer ${invokeKey}' ${stack.urls.gateway}/api/ext/ticket-sync/tickets`;
+  const command = `curl -H "authorization: Bearer $(cat ${invokeKeyFile})" ${stack.urls.gateway}/api/ext/ticket-sync/tickets`;
   return `\n${measured.toString()}\n${places.toString()}\n\nTry it:\n  ${command}\n`;
 }
