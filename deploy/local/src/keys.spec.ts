@@ -78,6 +78,7 @@ describe('generateKeys', () => {
     });
     expect(files['operator-key']).toMatch(/^alga_op_[\w-]{43}$/);
     expect(files['internal-token']).toMatch(/^[\w-]{43}$/);
+    expect(files['runner-token']).not.toBe(files['internal-token']);
     expect(JSON.parse(files['webhook-secrets.json'] ?? '')).toEqual({
       sources: [{ id: 'local', secrets: [expect.stringMatching(/^[\w-]{43}$/)] }],
     });

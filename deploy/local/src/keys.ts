@@ -47,6 +47,8 @@ export async function generateKeys(dir: string): Promise<GeneratedKeys> {
     ),
     ensurePrivateFile(file('keyring.json'), makeKeyring),
     ensurePrivateFile(file('internal-token'), () => randomKey()),
+    // Another one: what a runner holds must not open the control-plane, which gives envelopes of any tenant.
+    ensurePrivateFile(file('runner-token'), () => randomKey()),
     ensurePrivateFile(file('operator-key'), () => `alga_op_${randomKey()}`),
     ensurePrivateFile(file('webhook-secrets.json'), () =>
       toJson({ sources: [{ id: 'local', secrets: [randomKey()] }] }),

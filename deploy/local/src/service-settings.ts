@@ -85,7 +85,7 @@ function ownSettings(service: ServiceName, instance: string, stack: StackSetting
         ENVELOPE_PUBLIC_KEYS_FILE: key('envelope-public.jwks'),
         BROKER_PUBLIC_KEYS_FILE: key('broker-public.jwks'),
         ARTIFACT_PUBLIC_KEYS_FILE: key('artifact-public.jwks'),
-        INTERNAL_TOKEN_FILE: key('internal-token'),
+        INTERNAL_TOKEN_FILE: key('runner-token'),
         EGRESS_PRIVATE_ORIGINS: stack.egressPrivateOrigins.join(','),
       };
   }

@@ -75,12 +75,15 @@ describe('a call', () => {
 
 describe('the internal entrances', () => {
   it('share their code with the bus: install-config gives an envelope, POST /v1/execute runs it', async () => {
-    const token = (await readFile(join(platform.stack.keysDir, 'internal-token'), 'utf8')).trim();
+    const secret = async (name: string) => (await readFile(join(platform.stack.keysDir, name), 'utf8')).trim();
+    const [token, runnerToken] = [await secret('internal-token'), await secret('runner-token')];
     const post = (url: string, body: string | Uint8Array<ArrayBuffer>, type: string, bearer: string) =>
       fetch(url, { method: 'POST', headers: { authorization: `Bearer ${bearer}`, 'content-type': type }, body });
     const configUrl = `${platform.stack.urls.controlPlane}/internal/runner/install-config`;
     const ask = JSON.stringify({ tenant_id: 'acme', extension_id: EXTENSION });
-    expect((await post(configUrl, ask, 'application/json', 'wrong')).status).toBe(401);
+    for (const wrong of ['wrong', runnerToken]) {
+      expect((await post(configUrl, ask, 'application/json', wrong)).status).toBe(401);
+    }
     const granted = await post(configUrl, ask, 'application/json', token);
     expect(granted.status).toBe(200);
     const install = (await granted.json()) as {
@@ -103,12 +106,12 @@ describe('the internal entrances', () => {
     const executeUrl = `${platform.stack.urls.runners[0]}/v1/execute`;
     const frame = new Uint8Array(encodeFrame(head, new Uint8Array()));
     expect((await post(executeUrl, frame, 'application/octet-stream', 'wrong')).status).toBe(401);
-    const executed = await post(executeUrl, frame, 'application/octet-stream', token);
+    const executed = await post(executeUrl, frame, 'application/octet-stream', runnerToken);
     const reply = decodeFrame(new Uint8Array(await executed.arrayBuffer()));
     expect(reply).toMatchObject({ ok: true, value: { head: { requestId: 'internal-0001', status: 200 } } });
 
     const foreign = new Uint8Array(encodeFrame({ ...head, tenantId: 'paused' }, new Uint8Array()));
-    const refused = await post(executeUrl, foreign, 'application/octet-stream', token);
+    const refused = await post(executeUrl, foreign, 'application/octet-stream', runnerToken);
     expect(await refused.json()).toMatchObject({ code: 'envelope_mismatch' });
   });
 });
