@@ -137,6 +137,12 @@ describe('startProcess', () => {
       pid = await new Promise<number>((resolve) => parent.stdout.once('data', (chunk) => resolve(Number(chunk))));
       expect(await identify(pid)).toBeDefined();
       const guard = Number(execFileSync('pgrep', ['-P', String(parent.pid), '-f', 'alga-guard']));
+      // The shell has just been started: it is deaf to signals from its first command on, not before.
+      const isDeaf = async () => {
+        const ignored = /^SigIgn:\s+([0-9a-f]+)$/m.exec(await readFile(`/proc/${guard}/status`, 'utf8'))?.[1] ?? '0';
+        return (BigInt(`0x${ignored}`) & 0x4003n) === 0x4003n;
+      };
+      expect(await waitUntil(isDeaf, DEADLINE)).toBe(true);
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(guard, signal);
     } finally {
       process.kill(-(parent.pid ?? 0), 'SIGKILL');
