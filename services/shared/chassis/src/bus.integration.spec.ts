@@ -1,3 +1,4 @@
+// Long because it is one list of what a Bus promises, all against the same nats-server.
 import {
   AlgaError,
   AUDIT_CONSUMER,
