@@ -1,4 +1,3 @@
-// Long because all its cases share one broker process with its Postgres and NATS: starting them again for each file costs seconds.
 // The broker as a black box. One file, though long: its process, a NATS and a database are started once for all of it, and the
 // last test looks at what the others left behind.
 import { randomBytes, randomUUID } from 'node:crypto';
