@@ -23,7 +23,14 @@ describe('the error table', () => {
   });
 
   it('calls nothing retryable whose effect may already have happened', () => {
-    for (const code of ['execution_unknown', 'guest_trap', 'guest_timeout'] as const) {
+    for (const code of [
+      'execution_unknown',
+      'guest_trap',
+      'guest_timeout',
+      'guest_cpu_exceeded',
+      'guest_limit_exceeded',
+      'guest_out_of_memory',
+    ] as const) {
       expect(new AlgaError(code).retryable).toBe(false);
     }
   });

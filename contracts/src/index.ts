@@ -16,6 +16,7 @@ export type {
   InstallChanged,
   InstallConfigReply,
   InstallResolveReply,
+  Limits,
   Manifest,
   Messages,
   Problem,
@@ -28,6 +29,7 @@ export type {
   StorageEntry,
   WebhookGeneric,
 } from './generated/types.ts';
+export { DEFAULT_LIMITS, LIMIT_RANGES, resolveLimits } from './limits.ts';
 export { parseManifest, type ResolvedManifest } from './manifest.ts';
 export { AUDIT_CONSUMER, busPermissions, inboxPrefixOf } from './permissions.ts';
 export { fromProblem, toProblem } from './problem.ts';

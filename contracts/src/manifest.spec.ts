@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { CAPABILITIES } from './generated/capabilities.ts';
-import { DEFAULT_LIMITS, parseManifest } from './manifest.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
+import { parseManifest } from './manifest.ts';
 
 const minimal = {
   manifestVersion: 1,

@@ -1,17 +1,16 @@
 import type { FieldError } from './errors.ts';
 import { CAPABILITIES } from './generated/capabilities.ts';
 import type { Limits, Manifest } from './generated/types.ts';
+import { resolveLimits } from './limits.ts';
 import { parse } from './validate.ts';
 
 /** A manifest with every optional part filled in. */
-export type ResolvedManifest = Required<Omit<Manifest, 'description'>> & Pick<Manifest, 'description'>;
+export type ResolvedManifest = Required<Omit<Manifest, 'description' | 'limits'>> &
+  Pick<Manifest, 'description'> & { limits: Limits };
 
 type ParsedManifest =
   | { readonly ok: true; readonly manifest: ResolvedManifest }
   | { readonly ok: false; readonly code: 'manifest_invalid' | 'capability_unknown'; readonly errors: FieldError[] };
-
-/** Room for a StarlingMonkey guest (about 10 MiB at rest) and a call that most webhooks fit in. */
-export const DEFAULT_LIMITS: Limits = { timeoutMs: 10_000, memoryMb: 64 };
 
 /** Manifest JSON, already decoded, into its resolved form. */
 export function parseManifest(json: unknown): ParsedManifest {
@@ -30,11 +29,11 @@ export function parseManifest(json: unknown): ParsedManifest {
     ok: true,
     manifest: {
       ...manifest,
-      engine: manifest.engine ?? 'starlingmonkey',
+      engine: manifest.engine ?? (manifest.runtime === 'legacy' ? 'native' : 'starlingmonkey'),
       egress: manifest.egress ?? [],
       secrets: manifest.secrets ?? [],
       config: manifest.config ?? [],
-      limits: manifest.limits ?? DEFAULT_LIMITS,
+      limits: resolveLimits(manifest.limits),
     },
   };
 }

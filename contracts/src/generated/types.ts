@@ -181,13 +181,16 @@ version: Semver
  */
 title: string
 description?: string
-runtime: "component"
+/**
+ * `legacy`: the file holds a core module of the old raw ABI. Deprecated.
+ */
+runtime: ("component" | "legacy")
 /**
  * What runs inside the component; informative.
  */
 engine?: ("starlingmonkey" | "quickjs" | "native")
 /**
- * The component's path inside the bundle.
+ * Path inside the bundle of the component, or of the core module.
  */
 component: "component.wasm"
 /**
@@ -217,17 +220,37 @@ type: ("string" | "number" | "boolean")
 description?: string
 required?: boolean
 }[]
-limits?: Limits
+limits?: RequestedLimits
 }
-export interface Limits {
+export interface RequestedLimits {
 /**
  * Wall-clock limit of one call, in milliseconds.
  */
-timeoutMs: number
+timeoutMs?: number
+/**
+ * Processor time that the guest may use in one call, in milliseconds.
+ */
+cpuMs?: number
 /**
  * Linear memory of one instance, in MiB.
  */
-memoryMb: number
+memoryMb?: number
+/**
+ * Calls of host functions in one call.
+ */
+hostCalls?: number
+/**
+ * Bytes that the guest may log in one call, its stdout and stderr included.
+ */
+logBytes?: number
+/**
+ * Bytes of the response: body and headers. What one message of the bus carries beside its head.
+ */
+responseBytes?: number
+/**
+ * Worth in bytes of all that the guest passes to the host in one of its calls: each string, list and record with what it holds, each item at least 16.
+ */
+liftedBytes?: number
 }
 /**
  * Query of GET /v1/audit, as text.
@@ -280,6 +303,39 @@ outcome: ("read" | "missing" | "denied" | "expired" | "unavailable" | "internal"
 export interface Header {
 name: string
 value: string
+}
+/**
+ * The limits of one call, complete.
+ */
+export interface Limits {
+/**
+ * Wall-clock limit of one call, in milliseconds.
+ */
+timeoutMs: number
+/**
+ * Processor time that the guest may use in one call, in milliseconds.
+ */
+cpuMs: number
+/**
+ * Linear memory of one instance, in MiB.
+ */
+memoryMb: number
+/**
+ * Calls of host functions in one call.
+ */
+hostCalls: number
+/**
+ * Bytes that the guest may log in one call, its stdout and stderr included.
+ */
+logBytes: number
+/**
+ * Bytes of the response: body and headers. What one message of the bus carries beside its head.
+ */
+responseBytes: number
+/**
+ * Worth in bytes of all that the guest passes to the host in one of its calls: each string, list and record with what it holds, each item at least 16.
+ */
+liftedBytes: number
 }
 /**
  * Claims of the envelope token: everything a runner may rely on. Nothing beside them is trusted.
@@ -355,6 +411,10 @@ runnerId: RunnerId
 status: number
 headers: Headers
 hasBody: boolean
+/**
+ * What the guest is: a component, or a core module of the old raw ABI.
+ */
+runtime: ("component" | "legacy")
 version: Semver
 configVersion: ConfigVersion
 secretsVersion: SecretsVersion

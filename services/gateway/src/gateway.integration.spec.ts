@@ -105,6 +105,17 @@ describe('a call', () => {
     );
   });
 
+  it.each([
+    ['legacy', 'legacy'],
+    ['component', undefined],
+  ] as const)('to a %s says so in x-ext-runtime: %s, whatever the guest says', async (runtime, expected) => {
+    const runner = await fixture.addRunner();
+    runner.guest = async () => ({ runtime, headers: [{ name: 'X-Ext-Runtime', value: 'forged' }] });
+    const answer = await fixture.get(PATH);
+    expect(answer.status).toBe(200);
+    expect(answer.headers['x-ext-runtime']).toBe(expected);
+  });
+
   it.each([204, 304])('with a body in a %i is answered without it', async (status) => {
     const runner = await fixture.addRunner();
     runner.guest = async () => ({ status, body: Buffer.from('stray') });
@@ -169,6 +180,34 @@ describe('a call is refused', () => {
     const runner = await fixture.addRunner();
     runner.guest = async () => ({ headers: [{ name: 'x-snow', value: '\u2603' }] });
     expect(problem(await fixture.get(PATH))).toMatchObject({ code: 'guest_response_invalid' });
+  });
+
+  it.each([
+    ['guest_quarantined', 503, '5'],
+    ['guest_cpu_exceeded', 504, undefined],
+  ] as const)('when the runner answers %s, once and for all', async (code, status, retryAfter) => {
+    const runner = await fixture.addRunner();
+    runner.guest = async () => {
+      throw new AlgaError(code, undefined, retryAfter === undefined ? {} : { retryAfterMs: 4_200 });
+    };
+    const answer = await fixture.get(PATH);
+    expect(problem(answer)).toMatchObject({ code, status, requestId: answer.headers['x-request-id'] });
+    expect(answer.headers['retry-after']).toBe(retryAfter);
+    expect(runner.requests).toHaveLength(1);
+  });
+
+  it('when the guest went over a limit, naming which and where its author raises it', async () => {
+    const runner = await fixture.addRunner();
+    const errors = [{ field: '/limits/hostCalls', reason: 'was 1000 for this call' }];
+    runner.guest = async () => {
+      throw new AlgaError('guest_limit_exceeded', undefined, { errors, limit: 1_000 });
+    };
+    expect(problem(await fixture.get(PATH))).toMatchObject({
+      code: 'guest_limit_exceeded',
+      status: 502,
+      errors,
+      limit: 1_000,
+    });
   });
 
   it('without a word of what went on between our own parts', async () => {

@@ -66,21 +66,25 @@ export class PostgresStorage implements StorageStore {
     expected: number | undefined,
   ): Promise<'deleted' | 'missing' | 'conflict'> {
     const matches = expected === undefined ? sql`true` : sql`(s.revision = ${expected} or not ${LIVE})`;
-    const row = await this.#one<{ status: Status; live: boolean; removed: boolean }>(sql`
+    const row = await this.#one<{ status: Status; live: number | null; removed: boolean }>(sql`
       with owner as (select * from ${install(owner)} i),
       present as (
-        select ${LIVE} as live from install_storage s join owner using (install_id) where s.key = ${key}
+        select s.revision from install_storage s join owner using (install_id) where s.key = ${key} and ${LIVE}
       ),
       removed as (
         delete from install_storage s using owner o
         where s.install_id = o.install_id and o.status = 'active' and s.key = ${key} and ${matches} returning 1
       )
-      select o.status, coalesce((select live from present), false) as live, exists (select from removed) as removed
+      select o.status, (select revision from present) as live, exists (select from removed) as removed
       from owner o`);
     assertActive(row);
-    if (!row.live) return 'missing';
+    if (row.live === null) return 'missing';
     if (row.removed) return 'deleted';
-    return expected === undefined ? 'missing' : 'conflict'; // without a revision only a faster delete can have been in the way
+    if (expected === undefined) return 'missing'; // only a faster delete can have been in the way
+    if (row.live !== expected) return 'conflict';
+    // It was there when this began and then a faster write or delete had it: which of them, a second look tells. There is no third,
+    // since a revision never comes back.
+    return this.delete(owner, key, expected);
   }
 
   async list(
@@ -171,7 +175,8 @@ function putStatement(
       : sql`insert into install_storage as s (install_id, key, value, revision, expires_at)
           select o.install_id, ${key}, ${bytes}, ${revision}, ${expiresAt} from owner o where o.status = 'active'
           on conflict (install_id, key) do update
-            set value = excluded.value, revision = excluded.revision, expires_at = excluded.expires_at, updated_at = now()
+            -- Drawn anew: the one of the insert was drawn before it waited for the writer that was faster.
+            set value = excluded.value, revision = ${revision}, expires_at = excluded.expires_at, updated_at = now()
             where ${expectedRevision === undefined ? sql`true` : sql`not ${LIVE}`}
           returning s.revision`;
   return sql`with owner as (select * from ${install(owner)} i), written as (${write})

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { parse } from '@alga/contracts';
+import { CAPABILITIES, type Limits, parse, resolveLimits } from '@alga/contracts';
+import fc from 'fast-check';
 import { checkEnvelopeClaims, checkEnvelopeShape, envelopeClaims, envelopeHeader } from './envelope.ts';
-import { install } from './test-support/installs.ts';
+import { install, release } from './test-support/installs.ts';
 
 const NOW = 1_700_000_000_500;
+const ORIGINS: readonly string[] = ['https://a.example', 'http://a.example', 'https://a.example:8443'];
 const SECONDS = 1_700_000_000;
 const claims = () => envelopeClaims(install(), NOW, randomBytes);
 const segment = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -15,11 +17,40 @@ describe('the claims', () => {
     expect(claims().jti).not.toBe(claims().jti);
   });
 
-  it('hold no capability or origin that was not granted (I6)', () => {
-    const narrowed = install({
-      grants: { capabilities: ['http.fetch', 'storage.read'], egress: ['https://evil.example'] },
+  it('hold the limits that the version asked for and the defaults of the others, all of them', () => {
+    const asked = { timeoutMs: 2_000, hostCalls: 7 };
+    const narrow = install({ release: release({ limits: resolveLimits(asked) }) });
+    expect(envelopeClaims(narrow, NOW, randomBytes).limits).toEqual({ ...resolveLimits(), ...asked, cpuMs: 2_000 });
+  });
+
+  it('are complete for what was installed before a limit existed', () => {
+    const stored = release();
+    const old = { timeoutMs: 3_000, memoryMb: 16 } as Limits;
+    const claims = envelopeClaims(
+      install({ release: { ...stored, manifest: { ...stored.manifest, limits: old } } }),
+      NOW,
+      randomBytes,
+    );
+    expect(parse('envelope-claims', claims)).toMatchObject({ ok: true });
+    expect(claims.limits).toEqual(resolveLimits({ timeoutMs: 3_000, memoryMb: 16 }));
+  });
+
+  it('I6: hold a capability or an origin if and only if the manifest declares it and the tenant granted it', () => {
+    const side = fc.record({
+      capabilities: fc.uniqueArray(fc.constantFrom(...CAPABILITIES)),
+      egress: fc.uniqueArray(fc.constantFrom(...ORIGINS)),
     });
-    expect(envelopeClaims(narrowed, NOW, randomBytes)).toMatchObject({ capabilities: ['storage.read'], egress: [] });
+    fc.assert(
+      fc.property(side, side, (declared, grants) => {
+        const claims = envelopeClaims(install({ release: release(declared), grants }), NOW, randomBytes);
+        for (const part of ['capabilities', 'egress'] as const) {
+          for (const item of part === 'capabilities' ? CAPABILITIES : ORIGINS) {
+            expect(claims[part].includes(item)).toBe(declared[part].includes(item) && grants[part].includes(item));
+          }
+        }
+        expect(parse('envelope-claims', claims)).toMatchObject({ ok: true });
+      }),
+    );
   });
 });
 

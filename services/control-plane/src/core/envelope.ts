@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type EnvelopeClaims, type FieldError, parse } from '@alga/contracts';
+import { type EnvelopeClaims, type FieldError, parse, resolveLimits } from '@alga/contracts';
 import { effectiveGrants } from './grants.ts';
 import type { Install } from './install.ts';
 import type { RandomBytes } from './random.ts';
@@ -40,7 +40,8 @@ export function envelopeClaims(install: Install, nowMs: number, random: RandomBy
     version: release.version,
     contentHash: release.contentHash,
     ...effectiveGrants(release.manifest, install.grants),
-    limits: release.manifest.limits,
+    // Once more: what was installed before a limit existed is stored without it.
+    limits: resolveLimits(release.manifest.limits),
     configVersion: install.configVersion,
     configSha256: createHash('sha256').update(install.config).digest('hex'),
     sv: install.secretsVersion,

@@ -1,3 +1,4 @@
+import { type Limits, resolveLimits } from '@alga/contracts';
 import { effectiveGrants, type Grants } from './grants.ts';
 import type { InstallDetails, InstallStatus } from './install.ts';
 
@@ -20,6 +21,10 @@ interface InstallView {
   readonly title: string;
   readonly version: string;
   readonly contentHash: string;
+  /** `legacy`: a core module of the old raw ABI, deprecated. */
+  readonly runtime: 'component' | 'legacy';
+  /** Of one call, complete; a runner may allow less. */
+  readonly limits: Limits;
   readonly status: InstallStatus;
   readonly config: unknown;
   readonly configVersion: number;
@@ -42,6 +47,8 @@ export function installView(install: InstallDetails): InstallView {
     title: manifest.title,
     version,
     contentHash,
+    runtime: manifest.runtime,
+    limits: resolveLimits(manifest.limits),
     status: install.status,
     config: JSON.parse(install.config),
     configVersion: install.configVersion,

@@ -19,12 +19,22 @@ describe('what follows a failed attempt', () => {
     ['POST', 'draining', 'retry'],
     ['GET', 'deadline_exceeded', 'deadline_exceeded'],
     ['GET', 'guest_trap', 'guest_trap'],
+    ['GET', 'guest_cpu_exceeded', 'guest_cpu_exceeded'],
+    // A component that crashes its process is not passed round the fleet.
+    ['GET', 'guest_quarantined', 'guest_quarantined'],
     ['GET', 'secrets_unavailable', 'secrets_unavailable'],
     ['GET', 'envelope_mismatch', 'internal'],
     ['GET', 'body_too_large', 'guest_response_invalid'],
   ] as const)('of %s with %s: %s', (method, code, expected) => {
     const verdict = afterFailure({ code, method, attempt: 1, provablyNotStarted: provablyNotStarted(code) });
     expect(verdict.kind === 'retry' ? 'retry' : verdict.code).toBe(expected);
+  });
+
+  it('every code about the extension itself is told to the caller, and none is a reason to run it again', () => {
+    for (const code of (Object.keys(ERRORS) as ErrorCode[]).filter((code) => code.startsWith('guest_'))) {
+      const verdict = afterFailure({ code, method: 'GET', attempt: 1, provablyNotStarted: provablyNotStarted(code) });
+      expect(verdict).toEqual({ kind: 'give-up', code });
+    }
   });
 
   it('a code that tells of our own parts is never told to the caller', () => {

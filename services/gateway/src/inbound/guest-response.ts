@@ -23,6 +23,8 @@ export function clientResponse(reply: Framed<ExecuteReplyHead>, timings: Timings
     status: head.status,
     headers: {
       ...Object.fromEntries([...guest.headers].map(([name, values]) => [name, single(values)])),
+      // Deprecated, and said so on every answer: who calls it can see what has to be rebuilt.
+      ...(head.runtime === 'legacy' ? { 'x-ext-runtime': 'legacy' } : {}),
       'x-ext-version': head.version,
       'x-ext-config-version': String(head.configVersion),
       'x-ext-secrets-version': String(head.secretsVersion),

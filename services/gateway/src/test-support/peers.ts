@@ -7,6 +7,7 @@ import {
   type ExecuteReplyHead,
   type ExecuteRequestHead,
   type Framed,
+  resolveLimits,
 } from '@alga/contracts';
 
 type Request = Framed<ExecuteRequestHead> & { readonly subject: string };
@@ -49,7 +50,7 @@ export async function controlPlanePeer(natsUrl: string) {
       contentHash: `sha256:${'0'.repeat(64)}`,
       config: '{"region":"eu"}',
       configVersion: 4,
-      limits: { timeoutMs: install.timeoutMs ?? 10_000, memoryMb: 64 },
+      limits: resolveLimits(install.timeoutMs === undefined ? {} : { timeoutMs: install.timeoutMs }),
       secretsEnvelope: { token: 'aaaaaaaa.bbbbbbbb.cccccccc', version: 7, expiresAt: Date.now() + 60_000, keyId: 'k1' },
     };
   });
@@ -113,6 +114,7 @@ export async function runnerPeer(natsUrl: string, id: string): Promise<RunnerPee
       status: 200,
       headers: [],
       hasBody: body.length > 0,
+      runtime: 'component',
       version: '1.2.3',
       configVersion: 4,
       secretsVersion: 7,

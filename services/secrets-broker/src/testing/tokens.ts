@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import type { EnvelopeClaims, RedeemProofClaims } from '@alga/contracts';
+import { type EnvelopeClaims, type RedeemProofClaims, resolveLimits } from '@alga/contracts';
 import type { VerifyKeys } from '../core/strict-jws.ts';
 
 /** A signing key as control-plane or a runner would hold it. */
@@ -45,7 +45,7 @@ export function envelopeClaims(nowMs: number, change: Partial<EnvelopeClaims> = 
     contentHash: `sha256:${'ab'.repeat(32)}`,
     capabilities: ['secrets.get'],
     egress: [],
-    limits: { timeoutMs: 5_000, memoryMb: 64 },
+    limits: resolveLimits({ timeoutMs: 5_000 }),
     configVersion: 1,
     configSha256: 'cd'.repeat(32),
     sv: 3,
