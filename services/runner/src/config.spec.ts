@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { readConfig } from '@alga/chassis';
+import { LIMIT_RANGES } from '@alga/contracts';
 import { settings } from './config.ts';
 import { type KeyPair, signingKeys } from './test-support/tokens.ts';
 
@@ -35,6 +36,25 @@ describe('the settings of a runner', () => {
     expect(config).toMatchObject({ redisUrl: undefined, egressPrivateOrigins: [], maxInFlight: 64, maxSandboxes: 16 });
     expect(config.runnerId).toMatch(/^runner-[0-9a-f]{12}$/);
     expect(config.envelopeKeys).toMatchObject([{ kid: keys.kid }]);
+  });
+
+  it('let guests have what a manifest may ask for, unless the operator allows less; never more', () => {
+    const ceilings = (set: Record<string, string>) => {
+      const { maxGuestTimeoutMs, maxGuestCpuMs, maxGuestMemoryMb } = readConfig(settings, { ...env, ...set });
+      return [maxGuestTimeoutMs, maxGuestCpuMs, maxGuestMemoryMb];
+    };
+    const { timeoutMs, cpuMs, memoryMb } = LIMIT_RANGES;
+    expect(ceilings({})).toEqual([timeoutMs.maximum, cpuMs.maximum, memoryMb.maximum]);
+    const lower = { MAX_GUEST_TIMEOUT_MS: '2000', MAX_GUEST_CPU_MS: '500', MAX_GUEST_MEMORY_MB: '32' };
+    expect(ceilings(lower)).toEqual([2_000, 500, 32]);
+    for (const [name, { minimum, maximum }] of [
+      ['MAX_GUEST_TIMEOUT_MS', timeoutMs],
+      ['MAX_GUEST_CPU_MS', cpuMs],
+      ['MAX_GUEST_MEMORY_MB', memoryMb],
+    ] as const) {
+      expect(() => ceilings({ [name]: String(maximum + 1) })).toThrow(name);
+      expect(() => ceilings({ [name]: String(minimum - 1) })).toThrow(name);
+    }
   });
 
   it('I3: print no private key', () => {

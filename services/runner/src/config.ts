@@ -1,6 +1,8 @@
 import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
+import { tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { integer, jsonFile, list, optionalUrl, type Settings, secretFile, text } from '@alga/chassis';
-import type { Secret } from '@alga/contracts';
+import { LIMIT_RANGES, type Secret } from '@alga/contracts';
 import type { JWK } from 'jose';
 
 interface RunnerConfig {
@@ -15,6 +17,14 @@ interface RunnerConfig {
   egressPrivateOrigins: readonly string[];
   maxInFlight: number;
   maxSandboxes: number;
+  maxSandboxMemoryMb: number;
+  maxTotalMemoryMb: number;
+  /** Ceilings of this runner, whatever limits a version was published with. */
+  maxGuestTimeoutMs: number;
+  maxGuestCpuMs: number;
+  maxGuestMemoryMb: number;
+  artifactCacheDir: string;
+  artifactCacheMb: number;
 }
 
 export const settings: Settings<RunnerConfig> = {
@@ -36,7 +46,34 @@ export const settings: Settings<RunnerConfig> = {
   ),
   maxInFlight: integer('MAX_IN_FLIGHT', { min: 1, max: 10_000, fallback: 64 }),
   maxSandboxes: integer('MAX_SANDBOXES', { min: 1, max: 1_000, fallback: 16 }),
+  maxSandboxMemoryMb: integer('MAX_SANDBOX_MEMORY_MB', { min: 128, max: 65_536, fallback: 1_024 }),
+  maxTotalMemoryMb: integer('MAX_TOTAL_MEMORY_MB', { min: 256, max: 1_048_576, fallback: shareOfMemoryMb() }),
+  maxGuestTimeoutMs: ceiling('MAX_GUEST_TIMEOUT_MS', LIMIT_RANGES.timeoutMs),
+  maxGuestCpuMs: ceiling('MAX_GUEST_CPU_MS', LIMIT_RANGES.cpuMs),
+  maxGuestMemoryMb: ceiling('MAX_GUEST_MEMORY_MB', LIMIT_RANGES.memoryMb),
+  // Runners of one machine may share it: what is read from it is verified as if it came over the network.
+  artifactCacheDir: text('ARTIFACT_CACHE_DIR', {
+    shape: 'a path',
+    fallback: join(tmpdir(), `alga-artifacts-${userName()}`),
+  }),
+  artifactCacheMb: integer('ARTIFACT_CACHE_MB', { min: 1, max: 1_048_576, fallback: 1_024 }),
 };
+
+/** Anywhere in the range that a manifest may ask for; the top of it unless set. */
+function ceiling(name: string, { minimum, maximum }: (typeof LIMIT_RANGES)[keyof typeof LIMIT_RANGES]) {
+  return integer(name, { min: minimum, max: maximum, fallback: maximum });
+}
+
+/** Of what the container or the machine has, three quarters: the rest is the runner's own and the kernel's. */
+function shareOfMemoryMb(): number {
+  const available = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
+  return Math.max(256, Math.floor((available * 0.75) / 1_048_576));
+}
+
+// Another user's folder could not be written.
+function userName(): string {
+  return String(process.getuid?.() ?? 'user');
+}
 
 const KEY_ID = /^[A-Za-z0-9_-]{1,64}$/;
 /** 32 bytes, base64url. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { runService } from '@alga/chassis';
 import { BUNDLE_BUCKET } from '@alga/contracts';
 import { openBlobStore } from '@alga/storage';
+import { FolderArtifactCache } from './adapters/folder-artifact-cache.ts';
 import { createJwsOpener } from './adapters/jose-jws.ts';
 import { artifactStore, envelopeStore, secretsStore } from './adapters/lru-stores.ts';
 import { createArtifactFetch } from './adapters/nats-artifacts.ts';
@@ -49,6 +50,8 @@ await runService({
       maxInFlightPerSandbox: maxInFlight,
       idleMs: SANDBOX_IDLE_MS,
       heapMb: SANDBOX_HEAP_MB,
+      sandboxMemoryMb: config.maxSandboxMemoryMb,
+      totalMemoryMb: config.maxTotalMemoryMb,
       onFault: ({ kind, ...fault }) => {
         // Under `err` an error is written without its foreign properties (I3).
         const { error: err, ...rest } = { error: undefined, ...fault };
@@ -56,6 +59,7 @@ await runService({
       },
     });
     onStop('engine', () => engine.close());
+    logger.info(engine.confinement, 'sandboxes are confined');
     const egress = createHttpCapability({ privateOrigins: config.egressPrivateOrigins });
     onStop('egress', () => egress.close());
     const audit = new NatsAudit(bus, logger, (count) => observer.auditDropped(count));
@@ -83,6 +87,11 @@ await runService({
       maxInFlight,
       now,
       observer,
+      ceilings: {
+        timeoutMs: config.maxGuestTimeoutMs,
+        cpuMs: config.maxGuestCpuMs,
+        memoryMb: config.maxGuestMemoryMb,
+      },
       verifyEnvelope: createEnvelopeVerifier({
         open: createJwsOpener(config.envelopeKeys),
         verified: envelopeStore(),
@@ -92,6 +101,12 @@ await runService({
         createArtifactFetch({
           bus,
           blobs,
+          cache: new FolderArtifactCache({
+            folder: config.artifactCacheDir,
+            maxBytes: config.artifactCacheMb * 1_048_576,
+            nowMs,
+            onFault: (err) => logger.warn({ err }, 'artifacts are not kept on disk'),
+          }),
           publicKeys: config.artifactKeys,
           onRejected: (contentHash, reason) => logger.error({ contentHash, reason }, 'artifact rejected'),
         }),

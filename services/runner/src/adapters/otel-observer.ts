@@ -46,10 +46,20 @@ export function createObserver(logger: Logger, inFlight: () => number): RunnerTe
       });
     },
     phase: (phase, duration) => phases.record(duration, { phase }),
-    guestFailed(call, failure) {
+    guestFailed(call, failure, code) {
       const { tenantId, installId, extensionId, version } = call.envelope.claims;
+      // Member by member: the guest's own words are for its author's log.
+      const { kind, message, limit, started } = {
+        message: undefined,
+        limit: undefined,
+        started: undefined,
+        ...failure,
+      };
       logger.warn(
-        { tenantId, installId, extensionId, version, requestId: call.requestId, failure: { ...failure } },
+        {
+          ...{ tenantId, installId, extensionId, version, requestId: call.requestId, code },
+          failure: { kind, message, limit, started },
+        },
         'the guest gave no response',
       );
     },

@@ -2,14 +2,16 @@ import type { Bus, KnownSecrets, Logger } from '@alga/chassis';
 import type { AuditSecretAccess } from '@alga/contracts';
 import type { Artifact } from '../core/artifacts.ts';
 import { auditEvent } from '../core/audit-event.ts';
-import type { AuthorisedCall } from '../core/execute.ts';
-import type { GuestRun } from '../core/guest.ts';
+import type { Allowance, AuthorisedCall } from '../core/execute.ts';
+import { type GuestOutcome, type GuestRun, guestRan, toError } from '../core/guest.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { CallScope } from './capability.ts';
 import { configCapability } from './config.ts';
 import { contextCapability } from './context.ts';
 import { createDispatcher } from './dispatcher.ts';
+import { GuestText } from './guest-text.ts';
 import type { HttpCapability } from './http.ts';
+import { type LogRate, LogRates } from './log-rate.ts';
 import { GuestLog } from './logging.ts';
 import { RequestSecrets, type SecretsParts } from './secrets.ts';
 import { storageCapability } from './storage.ts';
@@ -34,11 +36,13 @@ interface GuestRunnerParts {
 
 /** Opens the host for one request and lets the engine run the guest against it. */
 export function createGuestRunner(parts: GuestRunnerParts) {
-  return async (call: AuthorisedCall, artifact: Artifact, deadlineMs: number): Promise<GuestRun> => {
+  const logRates = new LogRates(() => performance.now());
+  return async (call: AuthorisedCall, artifact: Artifact, allowance: Allowance): Promise<GuestRun> => {
     const { envelope, requestId, http, body } = call;
     const { claims } = envelope;
-    const scope = scopeOf(parts, call, deadlineMs);
-    const log = new GuestLog(parts.logger, parts.knownSecrets, scope);
+    const { deadlineMs, limits } = allowance;
+    const rate = logRates.of(claims.tenantId, claims.installId);
+    const scope = scopeOf(parts, call, deadlineMs, rate);
     const audit: SecretsParts['audit'] = (access) =>
       parts.recordAudit(
         auditEvent(
@@ -50,9 +54,20 @@ export function createGuestRunner(parts: GuestRunnerParts) {
     const { knownSecrets, nowMs, lookupSecrets: lookup } = parts;
     const secrets = new RequestSecrets({ envelope, lookup, audit, knownSecrets, nowMs }, scope);
     const { tenantId, extensionId, installId, version: versionId } = claims;
+    const log = new GuestLog(
+      {
+        logger: parts.logger,
+        text: new GuestText(knownSecrets, () => secrets.values),
+        rate,
+        logBytes: limits.logBytes,
+      },
+      scope,
+    );
+    const maySpeak = claims.capabilities.includes('logging.write');
     try {
-      const outcome = await parts.engine.execute({
+      const outcome: GuestOutcome = await parts.engine.execute({
         tenantId,
+        installId,
         artifact,
         request: {
           context: { requestId, tenantId, extensionId, installId, versionId },
@@ -77,10 +92,18 @@ export function createGuestRunner(parts: GuestRunnerParts) {
           },
           onCall: parts.onHostCall,
         }),
+        onOutput: (stream, text) => {
+          if (maySpeak) log.writeOutput(stream, text);
+        },
         deadlineMs,
-        memoryMb: claims.limits.memoryMb,
+        limits,
       });
-      return { outcome, secretsVersion: secrets.version, secretsRetryAfterMs: secrets.retryAfterMs };
+      const learnt = { secretsVersion: secrets.version, secretsRetryAfterMs: secrets.retryAfterMs };
+      if (outcome.kind === 'response') return { outcome, ...learnt };
+      const { guest, ...failure } = { guest: undefined, ...outcome };
+      // Written whether or not the guest may log: it is how its author learns why it failed, and one line per failed call.
+      if (guestRan(failure)) log.writeFailure(toError(failure, learnt, limits), guest);
+      return { outcome: failure, ...learnt };
     } finally {
       log.end();
       secrets.release();
@@ -88,7 +111,7 @@ export function createGuestRunner(parts: GuestRunnerParts) {
   };
 }
 
-function scopeOf(parts: GuestRunnerParts, call: AuthorisedCall, deadlineMs: number): CallScope {
+function scopeOf(parts: GuestRunnerParts, call: AuthorisedCall, deadlineMs: number, rate: LogRate): CallScope {
   const { claims, token } = call.envelope;
   const { requestId } = call;
   const { tenantId, installId } = claims;
@@ -101,7 +124,7 @@ function scopeOf(parts: GuestRunnerParts, call: AuthorisedCall, deadlineMs: numb
     remainingMs: () => end - performance.now(),
     explain(hostFunction, reason) {
       explained += 1;
-      if (explained > MAX_EXPLAINED) return;
+      if (explained > MAX_EXPLAINED || !rate.take()) return;
       parts.logger.info({ tenantId, installId, requestId, hostFunction, reason }, 'host call refused');
     },
   };

@@ -1,89 +1,22 @@
-// One file, though long: every case needs the upstreams, the resolver and the clean-up that stand at its head.
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
+// One file, though long: what a fetch does when nobody is hostile, and the refusals that belong to it.
+import type { ServerResponse } from 'node:http';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { Resolve } from '../egress/transport.ts';
-import type { HostResult, HttpHeader } from '../sandbox/protocol.ts';
-import { createHttpCapability, type HttpCapability, type HttpCapabilityOptions } from './http.ts';
+import type { HttpHeader } from '../sandbox/protocol.ts';
+import {
+  capability,
+  closeAll,
+  listen,
+  ok,
+  type Seen,
+  sockets,
+  textOf,
+  trusting,
+  upstream,
+} from './fixtures/upstreams.ts';
 
-interface Seen {
-  readonly method: string | undefined;
-  readonly url: string | undefined;
-  readonly headers: IncomingMessage['headers'];
-  readonly body: string;
-}
-
-interface Upstream {
-  readonly server: Server;
-  readonly port: number;
-  readonly seen: Seen[];
-  connections: number;
-}
-
-const open: (Server | TcpServer)[] = [];
-const sockets = new Set<Socket>();
-const capabilities: HttpCapability[] = [];
-
-afterEach(async () => {
-  await Promise.all(capabilities.splice(0).map((capability) => capability.close()));
-  for (const socket of sockets) socket.destroy();
-  await Promise.all(open.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
-});
-
-async function listen(server: Server | TcpServer): Promise<number> {
-  open.push(server);
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => undefined);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return (server.address() as AddressInfo).port;
-}
-
-async function upstream(answer: (seen: Seen, response: ServerResponse) => void): Promise<Upstream> {
-  const listener: RequestListener = (request, response) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => {
-      body += chunk;
-    });
-    request.on('end', () => {
-      const one = { method: request.method, url: request.url, headers: request.headers, body };
-      state.seen.push(one);
-      answer(one, response);
-    });
-  };
-  const server = createServer(listener);
-  const state: Upstream = { server, port: 0, seen: [], connections: 0 };
-  server.on('connection', () => {
-    state.connections++;
-  });
-  return Object.assign(state, { port: await listen(server) });
-}
-
-const ok = (_seen: Seen, response: ServerResponse): void => void response.end('fine');
-const loopback: Resolve = async () => [{ address: '127.0.0.1', family: 4 }];
-
-function capability(options: Partial<HttpCapabilityOptions> = {}): HttpCapability {
-  const made = createHttpCapability({ privateOrigins: [], resolve: loopback, ...options });
-  capabilities.push(made);
-  return made;
-}
-
-/** A capability for which `origin` may be at a loopback address, and a fetch that has it on the allow-list. */
-function trusting(origin: string, limits: HttpCapabilityOptions['limits'] = {}) {
-  const http = capability({ privateOrigins: [origin], limits });
-  return (
-    url: string,
-    request: { method?: string; headers?: HttpHeader[]; body?: Uint8Array } = {},
-    context: { allow?: string[]; deadlineMs?: number } = {},
-  ) => http.fetch({ method: 'GET', headers: [], ...request, url }, { allow: [origin], deadlineMs: 10_000, ...context });
-}
-
-function textOf(result: HostResult): string {
-  if (!result.ok) throw new Error(`failed: ${result.error}`);
-  return new TextDecoder().decode((result.value as { body?: Uint8Array }).body);
-}
+afterEach(closeAll);
 
 describe('where a guest may go', () => {
   it('an empty allow-list means no connection at all', async () => {
@@ -404,7 +337,7 @@ describe('what comes back', () => {
     expect(await capability({ resolve: missing }).fetch(request, context)).toEqual({ ok: false, error: 'unreachable' });
     const server = createTcpServer();
     const origin = `http://api.test:${await listen(server)}`;
-    await new Promise((resolve) => open.splice(open.indexOf(server), 1)[0]?.close(resolve));
+    await new Promise((resolve) => server.close(resolve));
     expect(await trusting(origin)(`${origin}/`)).toEqual({ ok: false, error: 'unreachable' });
   });
 });

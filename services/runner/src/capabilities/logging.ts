@@ -1,37 +1,45 @@
-import type { KnownSecrets, Logger } from '@alga/chassis';
+import type { Logger } from '@alga/chassis';
+import type { AlgaError } from '@alga/contracts';
+import type { GuestError } from '../core/guest.ts';
 import { type CallScope, type Capability, ok } from './capability.ts';
+import type { GuestText } from './guest-text.ts';
+import type { LogRate } from './log-rate.ts';
+import { OutputLines } from './output-lines.ts';
 
-/** Per request: beyond them lines are counted, not written. */
-const MAX_LINES = 100;
-const MAX_TOTAL_CHARS = 64 * 1024;
-const MAX_LINE_CHARS = 8 * 1024;
-/** What is looked at of a line at all: redaction costs time for every character. */
-const MAX_INPUT_CHARS = 64 * 1024;
+/** What a line costs beside its own bytes, its labels: an empty one is not free, and the budget bounds their number too. */
+const LINE_BYTES = 64;
 
-/**
- * Everything that would let a line pass for two, or speak to a terminal or an editor: C0 and C1 controls (ANSI begins
- * with one), line and paragraph separators, and the marks that turn the direction of text.
- */
-const UNSAFE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
+const LEVELS = { stdout: 'info', stderr: 'warn' } as const;
 
 type Level = 'info' | 'warn' | 'error';
 
-/** A guest's log lines, labelled with whose they are. */
+interface GuestLogParts {
+  readonly logger: Logger;
+  readonly text: GuestText;
+  /** Of the install, over all its requests. */
+  readonly rate: LogRate;
+  /** Bytes that this request may log; beyond them lines are counted, not written. */
+  readonly logBytes: number;
+}
+
+/** What a guest says, in lines that are labelled with whose they are. */
 export class GuestLog {
+  readonly #parts: GuestLogParts;
   readonly #logger: Logger;
-  readonly #redact: (text: string) => string;
-  #lines = 0;
-  #chars = 0;
+  readonly #output: Readonly<Record<keyof typeof LEVELS, OutputLines>>;
+  #left: number;
   #dropped = 0;
 
-  constructor(
-    logger: Logger,
-    knownSecrets: Pick<KnownSecrets, 'redact'>,
-    { claims, requestId }: Omit<CallScope, 'explain'>,
-  ) {
+  constructor(parts: GuestLogParts, { claims, requestId }: Pick<CallScope, 'claims' | 'requestId'>) {
     const { tenantId, installId, extensionId, version } = claims;
-    this.#logger = logger.child({ source: 'guest', tenantId, installId, extensionId, version, requestId });
-    this.#redact = (text) => knownSecrets.redact(text);
+    this.#parts = parts;
+    this.#logger = parts.logger.child({ source: 'guest', tenantId, installId, extensionId, version, requestId });
+    this.#left = parts.logBytes;
+    const lines = (stream: keyof typeof LEVELS) =>
+      new OutputLines(parts.text, (line) => {
+        if (line.trim() !== '') this.#line(LEVELS[stream], line, { stream });
+      });
+    this.#output = { stdout: lines('stdout'), stderr: lines('stderr') };
   }
 
   capability(): Capability {
@@ -43,31 +51,50 @@ export class GuestLog {
   }
 
   write(level: Level, message: unknown): void {
-    if (typeof message !== 'string' || this.#lines >= MAX_LINES || this.#chars >= MAX_TOTAL_CHARS) {
-      this.#dropped += 1;
-      return;
-    }
-    const line = this.#harmless(message);
-    this.#lines += 1;
-    this.#chars += line.length;
-    this.#logger[level]({}, line);
+    if (typeof message === 'string') this.#line(level, message, {});
+    else this.#dropped += 1;
   }
 
-  /** Says how much was left out. */
+  /** What the guest wrote on a stream; a line of the log begins where one of the stream does. */
+  writeOutput(stream: keyof typeof LEVELS, piece: string): void {
+    if (this.#left > 0) this.#output[stream].push(piece);
+    else this.#dropped += 1;
+  }
+
+  /** Why the call has no response, with the guest's last words: once per call, whatever else it has logged or may log. */
+  writeFailure(error: AlgaError, guest: GuestError | undefined): void {
+    this.#flush();
+    const { text } = this.#parts;
+    const frames = guest?.frames.map((frame) => text.fragment(frame)) ?? [];
+    this.#logger.error(
+      { code: error.code, ...(frames.length === 0 ? {} : { frames }) },
+      guest === undefined ? error.message : text.fragment(guest.message),
+    );
+  }
+
+  /** Writes what is left on the streams, and says how much was left out. What comes later is dropped: its secrets are no longer known. */
   end(): void {
-    if (this.#dropped > 0) this.#logger.warn({ dropped: this.#dropped }, 'guest log lines dropped');
+    this.#flush();
+    this.#left = 0;
+    this.#parts.rate.dropped(this.#dropped);
+    this.#dropped = 0;
+    const dropped = this.#parts.rate.toSay();
+    if (dropped > 0) this.#logger.warn({ dropped }, 'guest log lines dropped');
   }
 
-  // Redacted before it is cut or escaped: half a secret, or one with its line breaks written out, is a secret still (I3).
-  #harmless(message: string): string {
-    const redacted = this.#redact(message.slice(0, MAX_INPUT_CHARS)).toWellFormed();
-    const cut = redacted.length > MAX_LINE_CHARS ? `${redacted.slice(0, MAX_LINE_CHARS)}…` : redacted;
-    return cut.toWellFormed().replace(UNSAFE, spellOut);
+  #flush(): void {
+    this.#output.stdout.end();
+    this.#output.stderr.end();
   }
-}
 
-function spellOut(character: string): string {
-  if (character === '\n') return '\\n';
-  if (character === '\t') return '\\t';
-  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  // The first line that does not fit is the last one that is looked at: redaction costs time, however little is written.
+  #line(level: Level, message: string, labels: object): void {
+    const { rate, text } = this.#parts;
+    if (this.#left > 0 && rate.take()) {
+      const line = text.line(message);
+      this.#left -= Buffer.byteLength(line) + LINE_BYTES;
+      if (this.#left >= 0) return void this.#logger[level](labels, line);
+    }
+    this.#dropped += 1;
+  }
 }

@@ -43,6 +43,11 @@ export class RequestSecrets {
     return this.#retryAfterMs;
   }
 
+  /** What the guest has read so far: values that its own words may hold. */
+  get values(): Iterable<string> {
+    return this.#read;
+  }
+
   capability(): Capability {
     return { get: (args) => this.#get(args[0]), listKeys: () => this.#list() };
   }

@@ -23,12 +23,19 @@ export function storageCapability(bus: Pick<Bus, 'request'>, scope: CallScope): 
     scope.explain(`storage.${hostFunction}`, reason);
     return refused('internal');
   };
+  // The WIT has one word for all of these: which limit it was is for the operator and the author.
+  const tooLarge = (hostFunction: string, reason: string): HostResult => {
+    scope.explain(`storage.${hostFunction}`, reason);
+    return refused('too-large');
+  };
+  const settle = (hostFunction: string, work: () => Promise<HostResult>) =>
+    settled(work, (reason) => tooLarge(hostFunction, reason));
   return {
     get(args) {
       const key = keyOf(args[0]);
       // No key of another shape was ever written.
       if (key === undefined) return refused('missing');
-      return settle(async () => {
+      return settle('get', async () => {
         const { entry } = await bus.request(channels.storageGet, { token, key }, options());
         return entry === undefined ? refused('missing') : ok(toWit(entry));
       });
@@ -39,10 +46,12 @@ export function storageCapability(bus: Pick<Bus, 'request'>, scope: CallScope): 
       const value = bytesOf(args[1]);
       const expected = optionOf(args[2], u64Of);
       const ttl = optionOf(args[3], u32Of);
-      if (typeof args[0] === 'string' && args[0].length > MAX_KEY_CHARS) return refused('too-large');
+      if (typeof args[0] === 'string' && args[0].length > MAX_KEY_CHARS) {
+        return tooLarge('put', `the key has more than ${MAX_KEY_CHARS} characters`);
+      }
       if (key === undefined) return invalid('put', `the key is not ${KEY_RULE}`);
       if (value === undefined) return invalid('put', 'the value is not bytes');
-      if (value.length > MAX_VALUE_BYTES) return refused('too-large');
+      if (value.length > MAX_VALUE_BYTES) return tooLarge('put', `the value has more than ${MAX_VALUE_BYTES} bytes`);
       if (!expected.ok) return invalid('put', 'expected-revision is not a u64');
       if (!ttl.ok || ttl.value === 0 || (ttl.value ?? 0) > MAX_TTL_SECONDS) {
         return invalid('put', `ttl-seconds is not 1 to ${MAX_TTL_SECONDS}`);
@@ -50,7 +59,7 @@ export function storageCapability(bus: Pick<Bus, 'request'>, scope: CallScope): 
       const revision = revisionOf(expected.value);
       if (revision === 'never') return refused('conflict');
       const base64 = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');
-      return settle(async () => {
+      return settle('put', async () => {
         const request = {
           token,
           key,
@@ -70,7 +79,7 @@ export function storageCapability(bus: Pick<Bus, 'request'>, scope: CallScope): 
       if (!expected.ok) return invalid('delete', 'expected-revision is not a u64');
       const revision = revisionOf(expected.value);
       if (revision === 'never') return refused('conflict');
-      return settle(async () => {
+      return settle('delete', async () => {
         const { outcome } = await bus.request(channels.storageDelete, { token, key, ...revision }, options());
         return outcome === 'deleted' ? ok(undefined) : refused(outcome);
       });
@@ -86,7 +95,7 @@ export function storageCapability(bus: Pick<Bus, 'request'>, scope: CallScope): 
       if (limit === undefined || limit < 1 || limit > MAX_PAGE) {
         return invalid('list-entries', `the limit is not 1 to ${MAX_PAGE}`);
       }
-      return settle(async () => {
+      return settle('list-entries', async () => {
         const request = { token, prefix, limit, ...(cursor.value === undefined ? {} : { cursor: cursor.value }) };
         const { entries, nextCursor } = await bus.request(channels.storageList, request, options());
         return ok({ entries: entries.map(toWit), nextCursor });
@@ -115,7 +124,7 @@ const toWit = ({ key, value, revision, expiresAt }: StorageEntry) => ({
 });
 
 /** The control-plane's refusals in the words of the WIT; what is a fault of ours goes on as one. */
-async function settle(work: () => Promise<HostResult>): Promise<HostResult> {
+async function settled(work: () => Promise<HostResult>, tooLarge: (reason: string) => HostResult): Promise<HostResult> {
   try {
     return await work();
   } catch (error) {
@@ -130,7 +139,7 @@ async function settle(work: () => Promise<HostResult>): Promise<HostResult> {
       case 'conflict':
         return refused('conflict');
       case 'body_too_large':
-        return refused('too-large');
+        return tooLarge(error.message); // the value or the quota of the install, in the control-plane's words
       case 'bad_request':
       case 'internal':
         throw error;

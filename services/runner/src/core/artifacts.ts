@@ -5,8 +5,21 @@ import type { Store } from './store.ts';
 /** Code that a signature vouches for (I9), ready for the engine. */
 export interface Artifact {
   readonly contentHash: string;
+  /** A component, or a core module of the old raw ABI. */
+  readonly runtime: 'component' | 'legacy';
+  /** What runs inside, as the registry detected it. */
+  readonly engine: 'starlingmonkey' | 'quickjs' | 'native' | 'legacy';
   readonly entry: string;
   readonly files: Map<string, Uint8Array>;
+  /** One per core module: the linear memory that it has the host make, in pages of 64 KiB. */
+  readonly modules: readonly {
+    readonly name: string;
+    readonly memory: { readonly minPages: number; readonly maxPages: number } | null;
+  }[];
+  /** Whether an instance may be reset and used again (I4), else why not. */
+  readonly pool: { readonly reusable: true } | { readonly reusable: false; readonly reason: string };
+  /** The one of `files` that maps the script inside to its author's sources. */
+  readonly sourceMap: string | null;
 }
 
 /** Fetches and verifies. @throws AlgaError `artifact_rejected`, or why it cannot be had now. */

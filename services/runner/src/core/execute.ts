@@ -1,8 +1,17 @@
-import { AlgaError, type ExecuteReplyHead, type ExecuteRequestHead, type Framed, parse } from '@alga/contracts';
+import {
+  AlgaError,
+  type ErrorCode,
+  type ExecuteReplyHead,
+  type ExecuteRequestHead,
+  type Framed,
+  type Limits,
+  parse,
+} from '@alga/contracts';
 import type { Artifact } from './artifacts.ts';
 import { differingField } from './authority.ts';
 import type { Envelope, EnvelopeCheck } from './envelope.ts';
 import { type GuestFailure, type GuestRun, toError } from './guest.ts';
+import { type Ceilings, limitsOfCall } from './limits.ts';
 
 /** Kept back from the caller's deadline, so that the outcome still reaches it in time (I7). */
 const REPLY_MARGIN_MS = 100;
@@ -16,12 +25,19 @@ export interface AuthorisedCall {
   readonly body: Uint8Array;
 }
 
+/** What one run of a guest may take. */
+export interface Allowance {
+  /** Time left, ms from now: that of the guest's own limit, or what its caller still waits where that is less. */
+  readonly deadlineMs: number;
+  readonly limits: Limits;
+}
+
 export interface ExecutionObserver {
   /** Runs the work under a span of its own. */
   execution<T>(call: AuthorisedCall, work: () => Promise<T>): Promise<T>;
   phase(name: 'artifact' | 'guest', ms: number): void;
-  /** Told to the operator; the caller learns only the error code. */
-  guestFailed(call: AuthorisedCall, failure: GuestFailure): void;
+  /** Told to the operator, who does not get the guest's own words; the caller learns only the error code. */
+  guestFailed(call: AuthorisedCall, failure: GuestFailure, code: ErrorCode): void;
 }
 
 export interface ExecutorParts {
@@ -30,7 +46,8 @@ export interface ExecutorParts {
   readonly maxInFlight: number;
   readonly verifyEnvelope: (token: string) => Promise<EnvelopeCheck>;
   readonly loadArtifact: (contentHash: string, deadlineMs: number) => Promise<Artifact>;
-  readonly runGuest: (call: AuthorisedCall, artifact: Artifact, deadlineMs: number) => Promise<GuestRun>;
+  readonly ceilings: Ceilings;
+  readonly runGuest: (call: AuthorisedCall, artifact: Artifact, allowance: Allowance) => Promise<GuestRun>;
   readonly observer: ExecutionObserver;
   /** Monotonic clock, ms. */
   readonly now: () => number;
@@ -67,36 +84,38 @@ export class Executor {
   }
 
   async #run(call: AuthorisedCall, end: number): Promise<Framed<ExecuteReplyHead>> {
-    const { loadArtifact, runGuest, observer, now } = this.#parts;
+    const { loadArtifact, runGuest, ceilings, observer, now } = this.#parts;
     const { claims } = call.envelope;
     const started = now();
     if (end <= started) throw new AlgaError('deadline_exceeded');
     const artifact = await loadArtifact(claims.contentHash, end - started);
     const loaded = now();
     observer.phase('artifact', loaded - started);
-    const run = await runGuest(call, artifact, Math.min(end - loaded, claims.limits.timeoutMs));
+    const limits = limitsOfCall(claims.limits, ceilings);
+    const run = await runGuest(call, artifact, { deadlineMs: Math.min(end - loaded, limits.timeoutMs), limits });
     const guestMs = now() - loaded;
     observer.phase('guest', guestMs);
     const { outcome } = run;
-    if (outcome.kind !== 'response') {
-      observer.guestFailed(call, outcome);
-      throw toError(outcome, run);
-    }
+    const failed = (failure: GuestFailure): AlgaError => {
+      const error = toError(failure, run, limits);
+      observer.guestFailed(call, failure, error.code);
+      return error;
+    };
+    if (outcome.kind !== 'response') throw failed(outcome);
     const head = parse('execute-reply-head', {
       requestId: call.requestId,
       runnerId: this.#parts.runnerId,
       status: outcome.status,
       headers: outcome.headers.map(({ name, value }) => ({ name, value })),
       hasBody: outcome.body !== undefined,
+      runtime: artifact.runtime,
       version: claims.version,
       configVersion: claims.configVersion,
       secretsVersion: run.secretsVersion ?? claims.sv,
       guestMs: Math.round(guestMs * 1000) / 1000,
     });
     if (head.ok) return { head: head.value, body: outcome.body ?? new Uint8Array() };
-    const failure = { kind: 'invalid_response', message: describe(head.errors) } as const;
-    observer.guestFailed(call, failure);
-    throw toError(failure, run);
+    throw failed({ kind: 'invalid_response', message: describe(head.errors) });
   }
 }
 

@@ -1,15 +1,27 @@
 // A guest may have escaped into the sandbox: its messages are read as an attacker's. What comes out of here has the
 // shape it claims, and no getter, prototype or size that could surprise the parent.
 import { isPlainData } from '../sandbox/plain-data.ts';
-import { type FailureReason, type FromSandbox, MAX_HOST_CALL_BYTES, MAX_RESPONSE_BYTES } from '../sandbox/protocol.ts';
+import {
+  type FailureReason,
+  type FromSandbox,
+  type GuestError,
+  MAX_GUEST_FRAME_CHARS,
+  MAX_GUEST_FRAMES,
+  MAX_GUEST_MESSAGE_CHARS,
+  MAX_HOST_CALL_BYTES,
+  MAX_OUTPUT_CHARS,
+  MAX_RESPONSE_BYTES,
+} from '../sandbox/protocol.ts';
 
 const MAX_NAME_CHARS = 64;
 const MAX_MESSAGE_CHARS = 400;
 const MAX_ARGS = 8;
 const REASONS: ReadonlySet<unknown> = new Set<FailureReason>([
   'trap',
+  'timeout',
+  'cpu_exceeded',
   'out_of_memory',
-  'host_call_too_large',
+  'lifted_bytes_exceeded',
   'response_too_large',
 ]);
 
@@ -32,20 +44,41 @@ export function parseChildMessage(raw: unknown): FromSandbox | undefined {
       return isId(message.call) && isPlainData(message.response, MAX_RESPONSE_BYTES)
         ? { type: 'finished', call: message.call, response: message.response }
         : undefined;
-    case 'failed':
-      return isId(message.call) && REASONS.has(message.reason)
-        ? {
-            type: 'failed',
-            call: message.call,
-            reason: message.reason as FailureReason,
-            message: plainText(message.message),
-          }
+    case 'output':
+      return isId(message.call) &&
+        (message.stream === 'stdout' || message.stream === 'stderr') &&
+        isText(message.text, MAX_OUTPUT_CHARS)
+        ? { type: 'output', call: message.call, stream: message.stream, text: message.text }
         : undefined;
+    case 'failed':
+      return parseFailure(message);
     case 'cancelled':
       return isId(message.call) ? { type: 'cancelled', call: message.call } : undefined;
     default:
       return undefined;
   }
+}
+
+function parseFailure(message: Record<string, unknown>): FromSandbox | undefined {
+  if (!isId(message.call) || !REASONS.has(message.reason)) return undefined;
+  const guest = parseGuestError(message.guest);
+  return {
+    type: 'failed',
+    call: message.call,
+    reason: message.reason as FailureReason,
+    message: plainText(message.message),
+    ...(guest === undefined ? {} : { guest }),
+  };
+}
+
+function parseGuestError(value: unknown): GuestError | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { message, frames } = value as Record<string, unknown>;
+  if (!isText(message, MAX_GUEST_MESSAGE_CHARS) || !Array.isArray(frames) || frames.length > MAX_GUEST_FRAMES) {
+    return undefined;
+  }
+  const texts = frames.filter((frame): frame is string => isText(frame, MAX_GUEST_FRAME_CHARS));
+  return { message, frames: texts };
 }
 
 function parseHostCall(message: Record<string, unknown>): FromSandbox | undefined {

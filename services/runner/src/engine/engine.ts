@@ -1,4 +1,8 @@
+import { type Confinement, probeConfinement } from './confinement.ts';
+import { watchMemory } from './memory-watch.ts';
 import type { Execution, Fault, Outcome } from './outcome.ts';
+import { prepareSandboxProgram } from './program.ts';
+import { Quarantine } from './quarantine.ts';
 import { Sandbox } from './sandbox.ts';
 import { spawnSandbox } from './spawn.ts';
 
@@ -11,6 +15,10 @@ export interface EngineOptions {
   readonly idleMs: number;
   /** V8 heap of a sandbox, in MiB: glue and lifted values, not the guests' linear memories. */
   readonly heapMb: number;
+  /** Resident memory of one sandbox at the most, in MiB; a larger one is killed. */
+  readonly sandboxMemoryMb: number;
+  /** Resident memory of all sandboxes, in MiB; above it idle ones are retired, the longest idle first. */
+  readonly totalMemoryMb: number;
   readonly onFault: (fault: Fault) => void;
 }
 
@@ -24,6 +32,8 @@ interface EngineStats {
 }
 
 export interface Engine {
+  /** What keeps a sandbox in, on this platform. */
+  readonly confinement: Confinement;
   /** Runs one request. Settles with exactly one outcome, no later than the execution's deadline; never rejects. */
   execute(execution: Execution): Promise<Outcome>;
   stats(): EngineStats;
@@ -38,13 +48,30 @@ interface Tenant {
   idleTimer: NodeJS.Timeout | undefined;
 }
 
-/** Runs guests in one process per tenant, started on demand and retired when idle. */
+/** Runs guests in one process per tenant, started one ahead and retired when idle. */
 export function createEngine(options: EngineOptions): Engine {
+  const program = prepareSandboxProgram();
+  const confinement = probeConfinement();
+  const quarantine = new Quarantine();
   /** In the order of use, the least recent first. */
   const tenants = new Map<string, Tenant>();
   const processes = new Set<Sandbox>();
   const running = new Set<Promise<Outcome>>();
   let accepting = true;
+  let started = 0;
+  /** A process that has started and has no tenant: the next new tenant does not wait for one. */
+  let spare: Sandbox | undefined;
+
+  const memoryWatch = watchMemory({
+    sandboxes: () => [...tenants.values()].map(({ sandbox }) => sandbox),
+    sandboxBytes: options.sandboxMemoryMb * 1_048_576,
+    totalBytes: options.totalMemoryMb * 1_048_576,
+    retireIdle: () => {
+      const idle = [...tenants].find(([, { sandbox }]) => sandbox.isIdle);
+      if (idle !== undefined) retire(...idle);
+      return idle?.[1].sandbox;
+    },
+  });
 
   function retire(tenantId: string, tenant: Tenant): void {
     clearTimeout(tenant.idleTimer);
@@ -62,20 +89,50 @@ export function createEngine(options: EngineOptions): Engine {
     return false;
   }
 
-  function start(tenantId: string): Tenant {
-    const sandbox = new Sandbox({
-      tenantId,
-      spawn: () => spawnSandbox(options.heapMb),
+  function spawn(): Sandbox {
+    const sandbox: Sandbox = new Sandbox({
+      spawn: () =>
+        spawnSandbox(program, {
+          heapMb: options.heapMb,
+          memoryMb: options.sandboxMemoryMb + options.heapMb,
+          confinement,
+          index: started++,
+        }),
       onFault: options.onFault,
-      onExit: () => {
+      onExit: (suspects) => {
         processes.delete(sandbox);
+        if (spare === sandbox) spare = undefined;
+        for (const contentHash of suspects) {
+          if (quarantine.crashed(contentHash, performance.now()) === 'quarantined') {
+            options.onFault({ kind: 'component_quarantined', contentHash });
+          }
+        }
+        const { tenantId } = sandbox;
+        const tenant = tenants.get(tenantId);
+        if (tenant?.sandbox !== sandbox) return;
         clearTimeout(tenant.idleTimer);
-        if (tenants.get(tenantId) === tenant) tenants.delete(tenantId);
+        tenants.delete(tenantId);
       },
     });
-    const tenant: Tenant = { sandbox, idleTimer: undefined };
     processes.add(sandbox);
-    return tenant;
+    return sandbox;
+  }
+
+  function start(tenantId: string): Tenant {
+    const sandbox = spare !== undefined && !spare.isEnding ? spare : spawn();
+    spare = undefined;
+    sandbox.adopt(tenantId);
+    return { sandbox, idleTimer: undefined };
+  }
+
+  // After a call has ended rather than when the spare is taken: a start costs both cores of a small machine 50 ms.
+  function keepSpare(): void {
+    if (!accepting || spare !== undefined) return;
+    try {
+      spare = spawn();
+    } catch {
+      // Nobody waits for it; the call that needs a process will say that there is none.
+    }
   }
 
   function sandboxFor(tenantId: string): Tenant | undefined {
@@ -90,11 +147,18 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   async function execute(execution: Execution): Promise<Outcome> {
-    const started = performance.now();
-    const outcome = await attempt(execution);
+    const { contentHash } = execution.artifact;
+    const begun = performance.now();
+    const admission = quarantine.admit(contentHash, begun);
+    if (!admission.admitted) return { kind: 'quarantined', retryAfterMs: admission.retryAfterMs };
+    let outcome = await attempt(execution);
     // A call that waited behind a guest that had to be killed has not been seen by any guest: it gets a fresh process.
-    if (outcome.kind !== 'crashed' || outcome.started) return outcome;
-    return attempt({ ...execution, deadlineMs: execution.deadlineMs - (performance.now() - started) });
+    if (outcome.kind === 'crashed' && !outcome.started) {
+      outcome = await attempt({ ...execution, deadlineMs: execution.deadlineMs - (performance.now() - begun) });
+    }
+    if (admission.probe) quarantine.probed(contentHash, outcome.kind !== 'overloaded', performance.now());
+    keepSpare();
+    return outcome;
   }
 
   async function attempt(execution: Execution): Promise<Outcome> {
@@ -147,6 +211,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   async function close(): Promise<void> {
     accepting = false;
+    memoryWatch.stop();
     const ended = [...processes].map((sandbox) => sandbox.exited);
     for (const tenant of tenants.values()) clearTimeout(tenant.idleTimer);
     for (const sandbox of processes) sandbox.kill();
@@ -163,5 +228,5 @@ export function createEngine(options: EngineOptions): Engine {
     return { inFlight: running.size, sandboxes };
   }
 
-  return { execute, stats, drain, close };
+  return { confinement, execute, stats, drain, close };
 }

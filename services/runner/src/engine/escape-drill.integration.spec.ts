@@ -1,15 +1,11 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { bodyOf, createHarness } from './fixtures/harness.ts';
+import { artifactOfGlue, bodyOf, createHarness } from './fixtures/harness.ts';
 import { HOSTILE_GLUE } from './fixtures/hostile-glue.ts';
-import { forkLocked, sandboxFlags } from './spawn.ts';
-
-const SOURCES = fileURLToPath(new URL('../', import.meta.url));
+import { programWith, spawnConfined } from './fixtures/program.ts';
 
 describe('an attacker in place of the glue', () => {
   it('finds no process, module, file, network or code generation in the realm', async () => {
-    const files = new Map([['component.js', new TextEncoder().encode(HOSTILE_GLUE)]]);
-    const harness = createHarness({ contentHash: `sha256:${'e'.repeat(64)}`, entry: 'component.js', files });
+    const harness = createHarness(artifactOfGlue(new TextEncoder().encode(HOSTILE_GLUE)));
     try {
       expect(bodyOf(await harness.run('/'))).toEqual([]);
       expect(harness.faults).toEqual([]);
@@ -25,8 +21,7 @@ describe('an attacker in place of the glue', () => {
     ['is not text', '\u{fffd}'],
   ])('is not loadable where it %s', async (_name, glue) => {
     const bytes = glue === '\u{fffd}' ? new Uint8Array([0xff, 0xfe]) : new TextEncoder().encode(glue);
-    const files = new Map([['component.js', bytes]]);
-    const harness = createHarness({ contentHash: `sha256:${'d'.repeat(64)}`, entry: 'component.js', files });
+    const harness = createHarness(artifactOfGlue(bytes));
     try {
       expect(await harness.run('/')).toMatchObject({ kind: 'not_loadable' });
     } finally {
@@ -37,7 +32,7 @@ describe('an attacker in place of the glue', () => {
 
 describe("an attacker in the sandbox's own realm", () => {
   it('is refused every way out by the flags and the lockdown', async () => {
-    const child = forkLocked(`${SOURCES}engine/fixtures/attacker.ts`, sandboxFlags(SOURCES, 64));
+    const child = spawnConfined(programWith('attacker.ts'));
     const exited = new Promise((resolve) => child.once('close', resolve));
     const found = await new Promise<Record<string, string>>((resolve, reject) => {
       child.once('message', (message) => resolve(message as Record<string, string>));

@@ -1,26 +1,38 @@
-import { fileURLToPath } from 'node:url';
-import type { Fault, HostCall, LoadedArtifact, Outcome } from './outcome.ts';
+import { artifactOfGlue, LIMITS } from './fixtures/harness.ts';
+import { programWith, spawnConfined } from './fixtures/program.ts';
+import type { Fault, HostCall, Outcome } from './outcome.ts';
+import type { SandboxProgram } from './program.ts';
 import { Sandbox } from './sandbox.ts';
-import { forkLocked, sandboxFlags } from './spawn.ts';
 
-const FOLDER = fileURLToPath(new URL('./fixtures/', import.meta.url));
-const artifact: LoadedArtifact = { contentHash: `sha256:${'0'.repeat(64)}`, entry: 'component.js', files: new Map() };
+const artifact = artifactOfGlue(new Uint8Array());
 const fine: Outcome = { kind: 'response', status: 200, headers: [] };
 
 let faults: Fault[];
 let sandbox: Sandbox;
 let calls: HostCall[];
+let output: string[];
+let program: SandboxProgram;
+
+beforeAll(() => {
+  program = programWith('forger.ts');
+});
 
 beforeEach(() => {
   faults = [];
   calls = [];
-  sandbox = new Sandbox({
-    tenantId: 'acme',
-    spawn: () => forkLocked(`${FOLDER}forger.ts`, sandboxFlags(FOLDER, 64)),
+  output = [];
+  sandbox = started(program);
+});
+
+function started(from: SandboxProgram): Sandbox {
+  const forger = new Sandbox({
+    spawn: () => spawnConfined(from),
     onFault: (fault) => faults.push(fault),
     onExit: () => undefined,
   });
-});
+  forger.adopt('acme');
+  return forger;
+}
 
 afterEach(async () => {
   sandbox.kill();
@@ -30,6 +42,7 @@ afterEach(async () => {
 function run(url: string, target: Sandbox = sandbox): Promise<Outcome> {
   return target.execute({
     tenantId: 'acme',
+    installId: 'install',
     artifact,
     request: { context: { tenantId: 'acme', extensionId: 'x' }, http: { method: 'GET', url, headers: [] } },
     host: (call) => {
@@ -37,8 +50,9 @@ function run(url: string, target: Sandbox = sandbox): Promise<Outcome> {
       // Never answered: what the forger has in flight stays in flight.
       return new Promise(() => undefined);
     },
+    onOutput: (_stream, text) => output.push(text),
     deadlineMs: 20_000,
-    memoryMb: 16,
+    limits: LIMITS,
   });
 }
 
@@ -77,6 +91,7 @@ describe('messages of a sandbox that was taken over', () => {
     '/loaded-unasked',
     '/load-failed-unasked',
     '/cancelled-unasked',
+    '/endless-output',
     '/node-ack',
     '/node-handle',
     '/raw-garbage',
@@ -91,12 +106,7 @@ describe('messages of a sandbox that was taken over', () => {
   });
 
   it('a program that does not start gives `crashed` to calls that it has not seen', async () => {
-    const broken = new Sandbox({
-      tenantId: 'acme',
-      spawn: () => forkLocked(`${FOLDER}not-there.ts`, sandboxFlags(FOLDER, 64)),
-      onFault: (fault) => faults.push(fault),
-      onExit: () => undefined,
-    });
+    const broken = started({ ...program, main: `${program.folder}/not-there.mjs` });
     expect(await run('/twice', broken)).toMatchObject({ kind: 'crashed', started: false });
     expect(faults).toMatchObject([{ kind: 'sandbox_crashed', signal: null }]);
     await broken.exited;

@@ -1,12 +1,6 @@
 import { isUint8Array } from 'node:util/types';
-import type { GuestResponse } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
 
-type ParsedResponse =
-  | { readonly ok: true; readonly response: GuestResponse }
-  | { readonly ok: false; readonly message: string };
-
-/** NATS carries 1 MiB per message; 8 KiB of it are for the rest of the reply's head. */
-export const MAX_RESPONSE_TOTAL_BYTES = 1_048_576 - 8_192;
 const MAX_HEADERS = 128;
 const MAX_NAME_CHARS = 256;
 const MAX_VALUE_CHARS = 8_192;
@@ -32,8 +26,11 @@ const PLATFORM_PREFIX = 'x-ext-';
 /** A status that says that there is no body. */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** Checks a guest's response in the parent, where the guest cannot reach. The messages name the rule and the header. */
-export function parseGuestResponse(raw: unknown): ParsedResponse {
+/**
+ * Checks a guest's response in the parent, where the guest cannot reach. The messages name the rule and the header.
+ * @param maxBytes of headers, as JSON, and body together.
+ */
+export function parseGuestResponse(raw: unknown, maxBytes: number): Outcome {
   if (typeof raw !== 'object' || raw === null) return refuse('the response is not a record');
   const { status, headers, body } = raw as Record<string, unknown>;
   if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
@@ -55,10 +52,16 @@ export function parseGuestResponse(raw: unknown): ParsedResponse {
       kept.push({ name: name as string, value: value as string });
   }
   const total = Buffer.byteLength(JSON.stringify(kept)) + (bytes?.byteLength ?? 0);
-  if (total > MAX_RESPONSE_TOTAL_BYTES) return refuse(`the response is larger than ${MAX_RESPONSE_TOTAL_BYTES} bytes`);
-  const response = { status: status as number, headers: kept };
-  return { ok: true, response: bytes === undefined ? response : { ...response, body: bytes } };
+  if (total > maxBytes) return responseTooLarge(maxBytes);
+  const response = { kind: 'response', status: status as number, headers: kept } as const;
+  return bytes === undefined ? response : { ...response, body: bytes };
 }
+
+export const responseTooLarge = (maxBytes: number): Outcome => ({
+  kind: 'limit_exceeded',
+  limit: 'responseBytes',
+  message: `the response is larger than ${maxBytes} bytes`,
+});
 
 function headerFault(name: unknown, value: unknown, bodyBytes: number): string | undefined {
   if (typeof name !== 'string' || name.length > MAX_NAME_CHARS || !TOKEN.test(name))
@@ -76,6 +79,6 @@ function headerFault(name: unknown, value: unknown, bodyBytes: number): string |
   return undefined;
 }
 
-function refuse(message: string): ParsedResponse {
-  return { ok: false, message };
+function refuse(message: string): Outcome {
+  return { kind: 'invalid_response', message };
 }

@@ -1,10 +1,21 @@
-import type { GuestRequest, HostResult, HttpHeader } from '../sandbox/protocol.ts';
+import type { Limits } from '@alga/contracts';
+import type {
+  CoreModule,
+  GuestError,
+  GuestRequest,
+  HostResult,
+  HttpHeader,
+  OutputStreamName,
+} from '../sandbox/protocol.ts';
 
 /** An artifact whose signature and hashes have been verified (I9). */
 export interface LoadedArtifact {
   readonly contentHash: string;
   readonly entry: string;
   readonly files: Map<string, Uint8Array>;
+  readonly modules: readonly CoreModule[];
+  readonly pool: { readonly reusable: boolean };
+  readonly sourceMap: string | null;
 }
 
 /** One call of a guest to the host. Everything in it comes from the guest and has been bounded, nothing more. */
@@ -24,13 +35,16 @@ export type HostHandler = (call: HostCall) => Promise<HostResult>;
 
 export interface Execution {
   readonly tenantId: string;
+  /** Instances are never shared between two installs. */
+  readonly installId: string;
   readonly artifact: LoadedArtifact;
   readonly request: GuestRequest;
   readonly host: HostHandler;
+  /** Told of what the guest writes on its stdout and stderr; bounded by `limits.logBytes`. */
+  readonly onOutput: (stream: OutputStreamName, text: string) => void;
   /** Time left, in milliseconds from now. */
   readonly deadlineMs: number;
-  /** Limit of each linear memory of the guest, in MiB. */
-  readonly memoryMb: number;
+  readonly limits: Limits;
 }
 
 /** A guest's response that may be sent on as it is. */
@@ -43,10 +57,18 @@ export interface GuestResponse {
 /** How an execution ended. Exactly one per call of `execute`, no later than its deadline (I7). */
 export type Outcome =
   | ({ readonly kind: 'response' } & GuestResponse)
-  /** The guest failed. `message` is one of a closed set of texts: it holds nothing of the guest's data. */
-  | { readonly kind: 'trap'; readonly message: string }
+  /** The guest failed. `message` is one of a closed set of texts: it holds nothing of the guest's data; `guest` does. */
+  | { readonly kind: 'trap'; readonly message: string; readonly guest?: GuestError }
   | { readonly kind: 'timeout' }
-  | { readonly kind: 'out_of_memory' }
+  | { readonly kind: 'cpu_exceeded' | 'out_of_memory'; readonly guest?: GuestError }
+  | {
+      readonly kind: 'limit_exceeded';
+      readonly limit: 'hostCalls' | 'liftedBytes' | 'responseBytes';
+      readonly message: string;
+      readonly guest?: GuestError;
+    }
+  /** The component has crashed too many sandboxes of late. */
+  | { readonly kind: 'quarantined'; readonly retryAfterMs: number }
   /** The sandbox died, perhaps through a neighbour of the same tenant. Not `started`: the guest saw nothing of the request. */
   | {
       readonly kind: 'crashed';
@@ -77,5 +99,6 @@ export type Fault =
   | {
       readonly kind: 'sandbox_killed';
       readonly tenantId: string;
-      readonly reason: 'unresponsive' | 'protocol_violation';
-    };
+      readonly reason: 'unresponsive' | 'protocol_violation' | 'memory';
+    }
+  | { readonly kind: 'component_quarantined'; readonly contentHash: string };

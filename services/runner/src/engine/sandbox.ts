@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { HOST_FUNCTIONS, WIT_PACKAGE, WIT_VERSION } from '@alga/contracts';
 import type { FromSandbox, HostResult, ToSandbox } from '../sandbox/protocol.ts';
 import { type LoadEnd, SandboxArtifacts } from './artifacts.ts';
@@ -10,8 +11,6 @@ import type { Execution, Fault, Outcome } from './outcome.ts';
 /** How long a sandbox may take to answer a cancellation before it is killed: it is computing, not waiting. */
 const CANCEL_GRACE_MS = 250;
 const BOOT_MS = 10_000;
-/** A request that needs more is a loop. */
-const MAX_HOST_CALLS = 1_000;
 /** A guest is suspended in one host call at a time; more at once come from an escape. */
 const MAX_PENDING_HOST_CALLS = 4;
 /** Offences of a sandbox: late and unasked messages cost one, malformed ones fifty; a completed call forgives ten. */
@@ -20,7 +19,11 @@ const MALFORMED = 50;
 const FATAL = MAX_OFFENCES + 1;
 const FORGIVEN = 10;
 const STDERR_TAIL_CHARS = 4_096;
+/** V8's last words where its heap, or what the kernel lets it have, is used up. */
+const HEAP_EXHAUSTED = /heap out of memory|process out of memory/;
 const PAGES_PER_MIB = 16;
+/** Of the memory in /proc/<pid>/statm. Every platform that we know of with that file has pages of this size or larger. */
+const STATM_PAGE_BYTES = 4_096;
 
 /** Interfaces whose functions have no WIT result: a host that cannot answer ends the call. */
 const WITHOUT_ERRORS: ReadonlySet<string> = new Set(['context', 'logging']);
@@ -28,28 +31,31 @@ const WITHOUT_ERRORS: ReadonlySet<string> = new Set(['context', 'logging']);
 const OFFERED: ReadonlySet<string> = new Set(HOST_FUNCTIONS.map((fn) => `${fn.interface}#${fn.function}`));
 
 interface SandboxOptions {
-  readonly tenantId: string;
   /** Starts the process; `spawnSandbox` in production. */
   readonly spawn: () => ChildProcess;
   readonly onFault: (fault: Fault) => void;
-  readonly onExit: () => void;
+  /** `suspects`: content hashes of what ran when the process died without being told to. */
+  readonly onExit: (suspects: ReadonlySet<string>) => void;
 }
 
 interface Call {
   readonly id: number;
   readonly execution: Execution;
   readonly settle: (outcome: Outcome) => void;
-  timer: NodeJS.Timeout;
+  readonly timer: NodeJS.Timeout;
+  /** Monotonic clock, ms. */
+  readonly endMs: number;
   started: boolean;
   hostCalls: number;
   pendingHostCalls: number;
+  outputChars: number;
 }
 
 type HostCallMessage = Extract<FromSandbox, { type: 'host_call' }>;
+type OutputMessage = Extract<FromSandbox, { type: 'output' }>;
 
 /** The parent's side of one tenant's process (I5). Every promise it hands out settles, whatever the child does. */
 export class Sandbox {
-  readonly tenantId: string;
   readonly #child: ChildProcess;
   readonly #options: SandboxOptions;
   readonly #ready = Promise.withResolvers<void>();
@@ -57,7 +63,7 @@ export class Sandbox {
   readonly #bootTimer: NodeJS.Timeout;
   readonly #calls = new Map<number, Call>();
   /** Calls that were answered without the child; each waits for the child's word that nothing of it runs any more. */
-  readonly #abandoned = new Map<number, NodeJS.Timeout>();
+  readonly #abandoned = new Map<number, { readonly timer: NodeJS.Timeout; readonly contentHash: string }>();
   readonly #artifacts = new SandboxArtifacts();
   /** Set while a cancellation is unanswered: the process may be about to be killed, so no call is started in it. */
   #doubt: PromiseWithResolvers<void> | undefined;
@@ -67,15 +73,20 @@ export class Sandbox {
   #nextCall = 1;
   #offences = 0;
   #stderrTail = '';
+  #tenantId: string | undefined;
+  #killedFor: 'retired' | 'unresponsive' | 'protocol_violation' | 'memory' | undefined;
+  #culprits: readonly string[] = [];
 
   constructor(options: SandboxOptions) {
-    this.tenantId = options.tenantId;
     this.#options = options;
     this.#child = options.spawn();
     guardChannel(this.#child, (unreadable) => this.#offend(unreadable ? FATAL : MALFORMED));
     this.#child.on('message', (raw) => this.#receive(raw));
     this.#child.once('error', () => this.#end(null, null));
-    this.#child.once('disconnect', () => this.kill());
+    this.#child.once('disconnect', () => {
+      this.#ending = true;
+      this.#child.kill('SIGKILL');
+    });
     this.#child.once('close', (exitCode, signal) => this.#end(exitCode, signal));
     this.#child.stderr?.setEncoding('latin1').on('data', (text: string) => {
       // Kept to tell an exhausted heap from other ends; never logged, a guest could have written it.
@@ -84,12 +95,33 @@ export class Sandbox {
     this.#bootTimer = setTimeout(() => {
       options.onFault({
         kind: 'sandbox_not_started',
-        tenantId: options.tenantId,
+        tenantId: this.tenantId,
         reason: `not ready after ${BOOT_MS} ms`,
       });
       this.kill();
     }, BOOT_MS);
     this.#send({ type: 'init', witPackage: WIT_PACKAGE, witVersion: WIT_VERSION, functions: HOST_FUNCTIONS });
+  }
+
+  /** Whose guests run in it; a spare has no tenant yet. */
+  get tenantId(): string {
+    return this.#tenantId ?? '';
+  }
+
+  /** Gives it to a tenant, for good (I5). */
+  adopt(tenantId: string): void {
+    if (this.#tenantId !== undefined) throw new Error('a sandbox has one tenant');
+    this.#tenantId = tenantId;
+  }
+
+  /** Resident memory in bytes, as the kernel counts it; undefined where it cannot be read. */
+  residentBytes(): number | undefined {
+    try {
+      const pages = Number(readFileSync(`/proc/${this.#child.pid}/statm`, 'latin1').split(' ')[1]);
+      return Number.isFinite(pages) ? pages * STATM_PAGE_BYTES : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   get pid(): number | undefined {
@@ -118,11 +150,18 @@ export class Sandbox {
 
   /** Ends the process at once; calls in flight become `crashed`. */
   kill(): void {
+    this.#killedFor ??= 'retired';
     this.#ending = true;
     this.#child.kill('SIGKILL');
   }
 
+  /** Ends a process that has grown too large; calls in flight become `out_of_memory`. */
+  killForMemory(): void {
+    this.#killFor('memory');
+  }
+
   execute(execution: Execution): Promise<Outcome> {
+    if (execution.tenantId !== this.#tenantId) throw new Error('the sandbox is of another tenant');
     return new Promise((resolve) => {
       const id = this.#nextCall++;
       const settle = (outcome: Outcome): void => {
@@ -132,7 +171,17 @@ export class Sandbox {
         resolve(outcome);
       };
       const timer = setTimeout(() => this.#abandon(call, { kind: 'timeout' }), execution.deadlineMs);
-      const call: Call = { id, execution, settle, timer, started: false, hostCalls: 0, pendingHostCalls: 0 };
+      const call: Call = {
+        id,
+        execution,
+        settle,
+        timer,
+        endMs: performance.now() + execution.deadlineMs,
+        started: false,
+        hostCalls: 0,
+        pendingHostCalls: 0,
+        outputChars: 0,
+      };
       this.#calls.set(id, call);
       this.#start(call).catch((error: unknown) => {
         this.#options.onFault({ kind: 'sandbox_not_started', tenantId: this.tenantId, reason: describe(error) });
@@ -149,18 +198,27 @@ export class Sandbox {
     while (this.#doubt !== undefined) await this.#doubt.promise;
     if (!this.#calls.has(call.id)) return;
     call.started = true;
-    this.#send({ type: 'run', call: call.id, artifact: keyOf(call.execution), request: call.execution.request });
+    const { artifact, installId, limits, request } = call.execution;
+    this.#send({
+      type: 'run',
+      call: call.id,
+      artifact: artifact.contentHash,
+      pool: installId,
+      memoryPages: limits.memoryMb * PAGES_PER_MIB,
+      limits: {
+        wallMs: Math.max(1, call.endMs - performance.now()),
+        cpuMs: limits.cpuMs,
+        liftedBytes: limits.liftedBytes,
+        outputChars: limits.logBytes,
+      },
+      request,
+    });
   }
 
-  #load(execution: Execution): Promise<LoadEnd> {
-    const inUse = new Set([...this.#calls.values()].map(({ execution }) => keyOf(execution)));
-    const {
-      artifact: { entry, files },
-      memoryMb,
-    } = execution;
-    const artifact = keyOf(execution);
+  #load({ artifact: { contentHash: artifact, entry, files, modules, pool, sourceMap } }: Execution): Promise<LoadEnd> {
+    const inUse = new Set([...this.#calls.values()].map(({ execution }) => execution.artifact.contentHash));
     return this.#artifacts.load(artifact, inUse, {
-      load: () => this.#send({ type: 'load', artifact, entry, files, maxPages: memoryMb * PAGES_PER_MIB }),
+      load: () => this.#send({ type: 'load', artifact, entry, files, modules, reusable: pool.reusable, sourceMap }),
       unload: (oldest) => this.#send({ type: 'unload', artifact: oldest }),
     });
   }
@@ -186,24 +244,35 @@ export class Sandbox {
         if (!this.#artifacts.settle(message.artifact, { ok: false, message: message.message })) this.#offend(1);
         break;
       case 'cancelled':
-        clearTimeout(this.#abandoned.get(message.call));
-        if (!this.#abandoned.delete(message.call)) this.#offend(1);
-        this.#dispelDoubt();
+        if (!this.#acknowledge(message.call)) this.#offend(1);
         break;
       default:
         this.#receiveForCall(message);
     }
   }
 
-  #receiveForCall(message: HostCallMessage | EndMessage): void {
+  #receiveForCall(message: HostCallMessage | OutputMessage | EndMessage): void {
     const call = this.#calls.get(message.call);
+    // A call that was answered without the child, and has now ended there as well: at its deadline both say so.
+    if (call === undefined && (message.type === 'finished' || message.type === 'failed')) {
+      if (!this.#acknowledge(message.call)) this.#offend(1);
+      return;
+    }
     // Late messages of abandoned calls end up here, and forged ones.
     if (call === undefined || !call.started) this.#offend(1);
     else if (message.type === 'host_call') this.#hostCall(call, message);
+    else if (message.type === 'output') this.#output(call, message);
     else {
       this.#offences = Math.max(0, this.#offences - FORGIVEN);
-      call.settle(toOutcome(message));
+      call.settle(toOutcome(message, call.execution.limits.responseBytes));
     }
+  }
+
+  // The child keeps to the limit; one that was taken over would not.
+  #output(call: Call, { stream, text }: OutputMessage): void {
+    call.outputChars += text.length;
+    if (call.outputChars > call.execution.limits.logBytes) this.#offend(MALFORMED);
+    else call.execution.onOutput(stream, text);
   }
 
   #hostCall(call: Call, message: HostCallMessage): void {
@@ -211,8 +280,9 @@ export class Sandbox {
       this.#offend(MALFORMED);
       return;
     }
-    if (++call.hostCalls > MAX_HOST_CALLS) {
-      this.#abandon(call, { kind: 'trap', message: `more than ${MAX_HOST_CALLS} host calls` });
+    const { hostCalls } = call.execution.limits;
+    if (++call.hostCalls > hostCalls) {
+      this.#abandon(call, { kind: 'limit_exceeded', limit: 'hostCalls', message: `more than ${hostCalls} host calls` });
       return;
     }
     call.pendingHostCalls++;
@@ -236,16 +306,28 @@ export class Sandbox {
   }
 
   // The caller is answered now; the child gets a grace to stop what it does for the call. A guest that waits on the host
-  // stops at once and its neighbours go on; one that computes is killed, and its neighbours with it.
+  // stops at once, one that computes is interrupted at its deadline by the watchdog, and its neighbours go on. What neither
+  // reaches (a loop in glue, a child that was taken over) is killed, and its neighbours with it.
   #abandon(call: Call, outcome: Outcome): void {
     if (!this.#calls.has(call.id)) return;
     call.settle(outcome);
     // A sandbox that is still starting has its own deadline.
     if (!this.#isReady) return;
     this.#send({ type: 'cancel', call: call.id });
-    const timer = setTimeout(() => this.#killFor('unresponsive'), CANCEL_GRACE_MS);
-    this.#abandoned.set(call.id, timer);
+    const { contentHash } = call.execution.artifact;
+    const timer = setTimeout(() => {
+      this.#culprits = [contentHash];
+      this.#killFor('unresponsive');
+    }, CANCEL_GRACE_MS);
+    this.#abandoned.set(call.id, { timer, contentHash });
     this.#doubt ??= Promise.withResolvers<void>();
+  }
+
+  #acknowledge(call: number): boolean {
+    clearTimeout(this.#abandoned.get(call)?.timer);
+    const wasAbandoned = this.#abandoned.delete(call);
+    this.#dispelDoubt();
+    return wasAbandoned;
   }
 
   #dispelDoubt(): void {
@@ -259,7 +341,9 @@ export class Sandbox {
     if (this.#offences > MAX_OFFENCES && !this.#ending) this.#killFor('protocol_violation');
   }
 
-  #killFor(reason: 'unresponsive' | 'protocol_violation'): void {
+  #killFor(reason: 'unresponsive' | 'protocol_violation' | 'memory'): void {
+    if (this.#ending) return;
+    this.#killedFor = reason;
     this.#options.onFault({ kind: 'sandbox_killed', tenantId: this.tenantId, reason });
     // Nothing more is read from it: messages that are already queued are not believed either.
     this.#child.removeAllListeners('message');
@@ -276,28 +360,38 @@ export class Sandbox {
     this.#ended = true;
     this.#ending = true;
     clearTimeout(this.#bootTimer);
-    for (const timer of this.#abandoned.values()) clearTimeout(timer);
+    for (const { timer } of this.#abandoned.values()) clearTimeout(timer);
+    const suspects = this.#suspects();
     this.#abandoned.clear();
     this.#dispelDoubt();
-    if (signal !== 'SIGKILL' && exitCode !== 0) {
+    if (this.#killedFor === undefined && exitCode !== 0) {
       this.#options.onFault({ kind: 'sandbox_crashed', tenantId: this.tenantId, signal, exitCode });
     }
     const started = [...this.#calls.values()].filter((call) => call.started);
     for (const call of [...this.#calls.values()]) {
       // With one call running there is no doubt whose heap it was.
-      const exhausted = this.#stderrTail.includes('heap out of memory') && started.length === 1 && call.started;
+      const exhausted =
+        call.started &&
+        (this.#killedFor === 'memory' ||
+          (HEAP_EXHAUSTED.test(this.#stderrTail) && started.length === 1 && this.#killedFor === undefined));
       call.settle(exhausted ? { kind: 'out_of_memory' } : { kind: 'crashed', signal, exitCode, started: call.started });
     }
     this.#ready.resolve();
     this.#artifacts.abandon();
     this.#exited.resolve();
-    this.#options.onExit();
+    this.#options.onExit(suspects);
   }
-}
 
-// The memory limit is compiled in, so installs with different limits do not share a compilation.
-function keyOf({ artifact, memoryMb }: Execution): string {
-  return `${artifact.contentHash}/${memoryMb}`;
+  /** What may have brought the process down. Where one call did not let go, it was that; else whatever ran. */
+  #suspects(): ReadonlySet<string> {
+    if (this.#killedFor === 'retired') return new Set();
+    if (this.#culprits.length > 0) return new Set(this.#culprits);
+    const started = [...this.#calls.values()].filter((call) => call.started);
+    return new Set([
+      ...started.map((call) => call.execution.artifact.contentHash),
+      ...[...this.#abandoned.values()].map(({ contentHash }) => contentHash),
+    ]);
+  }
 }
 
 function describe(error: unknown): string {

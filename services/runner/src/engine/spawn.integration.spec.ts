@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { waitUntil } from '@alga/local-stack';
+import { probeConfinement } from './confinement.ts';
 
 const SOURCES = fileURLToPath(new URL('../', import.meta.url));
 // A runner that has one sandbox, and says its pid when the guest in it has begun to loop.
 const RUNNER = `
-  const { forkLocked, sandboxFlags } = await import(${JSON.stringify(`${SOURCES}engine/spawn.ts`)});
-  const child = forkLocked(${JSON.stringify(`${SOURCES}engine/fixtures/looper.ts`)}, sandboxFlags(${JSON.stringify(SOURCES)}, 64));
+  const { programWith, spawnConfined } = await import(${JSON.stringify(`${SOURCES}engine/fixtures/program.ts`)});
+  const child = spawnConfined(programWith('looper.ts'));
   child.once('message', () => console.log(String(child.pid)));
 `;
 
@@ -25,7 +26,9 @@ describe('a sandbox', () => {
   });
   afterEach(() => {
     runner.kill('SIGKILL');
-    if (runs(sandbox)) process.kill(sandbox, 'SIGKILL');
+    // Never 0, which would be this process's own group.
+    if (sandbox > 0 && runs(sandbox)) process.kill(sandbox, 'SIGKILL');
+    sandbox = 0;
   });
 
   (canDieWithItsParent ? it : it.skip)('does not outlive its killed runner, though its guest loops', async () => {
@@ -34,9 +37,23 @@ describe('a sandbox', () => {
     expect(await waitUntil(() => endedOrZombie(sandbox), { deadlineMs: 5_000 })).toBe(true);
   });
 
-  (process.platform === 'linux' ? it : it.skip)('cannot dump its core (I3)', async () => {
-    expect(await readFile(`/proc/${sandbox}/limits`, 'utf8')).toMatch(/^Max core file size\s+0\s+0\s/m);
+  (process.platform === 'linux' ? it : it.skip)('cannot dump its core (I3), nor have memory without end', async () => {
+    const limits = await readFile(`/proc/${sandbox}/limits`, 'utf8');
+    expect(limits).toMatch(/^Max core file size\s+0\s+0\s/m);
+    expect(limits).toMatch(/^Max data size\s+[0-9]+\s+[0-9]+\s/m);
   });
+
+  (canDieWithItsParent ? it : it.skip)(
+    'cannot gain privileges, and is another user where the runner is root',
+    async () => {
+      const status = await readFile(`/proc/${sandbox}/status`, 'utf8');
+      expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+      if (!probeConfinement().ownUser) return;
+      expect(status).not.toMatch(/^Uid:\s+0\s/m);
+      expect(status).toMatch(/^CapEff:\s+0+$/m);
+      expect(status).toMatch(/^CapBnd:\s+0+$/m);
+    },
+  );
 });
 
 function runs(pid: number): boolean {

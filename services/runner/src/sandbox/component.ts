@@ -1,89 +1,91 @@
-import { type CallHost, hostImports, type ImportNames } from './host-imports.ts';
-import { capMemories } from './memory-cap.ts';
-import type { GuestRequest } from './protocol.ts';
-import type { Glue } from './realm.ts';
+import type { Call } from './call.ts';
+import { guestError } from './guest-error.ts';
+import { type Blueprint, Instance, type Template } from './instance.ts';
+import type { CoreModule, FailureReason, GuestError } from './protocol.ts';
 import { evaluateGlue } from './realm.ts';
+import type { Turns } from './turns.ts';
 
-const PAGE_BYTES = 65_536;
-/** A trap this close to the limit is taken for exhaustion: allocators ask for more than what is left. A guess, for the report only. */
-const NEAR_LIMIT_PAGES = 64;
-
-/** How one call ended. `trap` is V8's fixed text for it, or empty where the failure was not a trap. */
-export type CallEnd =
-  | { readonly kind: 'finished'; readonly response: unknown }
-  | { readonly kind: 'failed'; readonly reason: 'trap' | 'out_of_memory'; readonly message: string };
-
-/** A component that is compiled and ready for calls. Each call gets a state that no other call has touched (I4). */
-export interface Component {
-  /** @param unwind rejects to throw the guest out of the host call that it is suspended in. */
-  call(request: GuestRequest, callHost: CallHost, unwind: Promise<never>): Promise<CallEnd>;
-}
-
-interface ComponentSource {
+export interface ComponentSource {
   readonly entry: string;
   readonly files: ReadonlyMap<string, Uint8Array>;
-  readonly maxPages: number;
+  readonly modules: readonly CoreModule[];
+  readonly reusable: boolean;
+  readonly sourceMap: string | null;
 }
 
-/** Compiles the core modules once and evaluates the glue. Throws where either is not what the registry produces. */
-export async function loadComponent(source: ComponentSource, names: ImportNames): Promise<Component> {
-  const glueBytes = source.files.get(source.entry);
-  if (glueBytes === undefined) throw new Error('the entry is missing');
-  const modules = new Map<string, WebAssembly.Module>();
-  for (const [name, bytes] of source.files) {
-    if (name.endsWith('.wasm')) {
-      const capped = capMemories(bytes, source.maxPages);
+/** What all components of a sandbox share. */
+export interface Host {
+  readonly turns: Turns<Call>;
+  readonly imports: Readonly<Record<string, object>>;
+  readonly interrupt: WebAssembly.Memory;
+}
+
+/** A component that is compiled, and makes instances of itself. */
+export class Component {
+  readonly #blueprint: Blueprint;
+  readonly #sourceMap: Uint8Array | undefined;
+  #template: Template | undefined;
+
+  private constructor(blueprint: Blueprint, sourceMap: Uint8Array | undefined) {
+    this.#blueprint = blueprint;
+    this.#sourceMap = sourceMap;
+  }
+
+  /** Compiles the core modules once and evaluates the glue. Throws where either is not what the registry produces. */
+  static async load(source: ComponentSource, { turns, imports, interrupt }: Host): Promise<Component> {
+    const { entry, files, modules: layout, reusable } = source;
+    const glueBytes = files.get(entry);
+    if (glueBytes === undefined) throw new Error('the entry is missing');
+    const modules = new Map<string, WebAssembly.Module>();
+    for (const { name } of layout) {
+      const bytes = files.get(name);
+      if (bytes === undefined) throw new Error('a core module is missing');
       // Synchronous and lazy: the asynchronous compiler never settled in some settings (measured).
-      modules.set(name, new WebAssembly.Module(capped));
+      modules.set(name, new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>));
     }
+    const running = (): Call => {
+      if (turns.current === undefined) throw new Error('glue ran outside a call');
+      return turns.current;
+    };
+    const glue = await evaluateGlue(new TextDecoder('utf-8', { fatal: true }).decode(glueBytes), entry, {
+      charge: (bytes) => running().charge(bytes),
+      suspend: (answer) => running().suspended(answer),
+      later: (task, ms) => {
+        const call = running();
+        setTimeout(() => {
+          if (!call.ended) turns.give(call, task);
+        }, ms);
+      },
+    });
+    const sourceMap = source.sourceMap === null ? undefined : files.get(source.sourceMap);
+    return new Component({ glue, modules, layout, imports, interrupt, reusable }, sourceMap);
   }
-  const glue = await evaluateGlue(new TextDecoder('utf-8', { fatal: true }).decode(glueBytes), source.entry);
-  return {
-    call: (request, callHost, unwind) =>
-      callFresh({ glue, modules, maxPages: source.maxPages }, request, hostImports(names, callHost), unwind),
-  };
+
+  /** @param limitPages most that the instance's memory may come to, in pages of 64 KiB. */
+  async instantiate(limitPages: number): Promise<Instance> {
+    const instance = await Instance.create(this.#blueprint, limitPages, this.#template);
+    this.#template ??= instance.template;
+    return instance;
+  }
+
+  /** What the guest said of its own failure, in terms of its author's sources. */
+  explain(stderr: string): GuestError | undefined {
+    return guestError(stderr, this.#sourceMap);
+  }
 }
 
-interface Compiled {
-  readonly glue: Glue;
-  readonly modules: ReadonlyMap<string, WebAssembly.Module>;
-  readonly maxPages: number;
-}
-
-// A fresh instance per call keeps I4 by construction.
-async function callFresh(
-  { glue, modules, maxPages }: Compiled,
-  request: GuestRequest,
-  imports: Readonly<Record<string, object>>,
-  unwind: Promise<never>,
-): Promise<CallEnd> {
-  const memories: WebAssembly.Memory[] = [];
-  try {
-    const instance = await glue.instantiate(
-      unwind,
-      (name) => {
-        const module = modules.get(name);
-        if (module === undefined) throw new Error('the glue asks for a module that the artifact does not have');
-        return module;
-      },
-      imports,
-      (module, coreImports) => {
-        const core = new WebAssembly.Instance(module, coreImports);
-        for (const exported of Object.values(core.exports)) {
-          if (exported instanceof WebAssembly.Memory) memories.push(exported);
-        }
-        return core;
-      },
-    );
-    return { kind: 'finished', response: await instance.handler(request) };
-  } catch (error) {
-    const exhausted = memories.some((memory) => memory.buffer.byteLength >= (maxPages - NEAR_LIMIT_PAGES) * PAGE_BYTES);
-    return { kind: 'failed', reason: exhausted ? 'out_of_memory' : 'trap', message: trapText(error) };
-  }
+/** Why a call failed. */
+export function failureOf(call: Call, error: unknown, exhausted: boolean): { reason: FailureReason; message: string } {
+  if (call.liftedLeft < 0) return { reason: 'lifted_bytes_exceeded', message: '' };
+  if (call.overrun !== undefined) return { reason: call.overrun, message: '' };
+  return { reason: exhausted ? 'out_of_memory' : 'trap', message: trapText(error) };
 }
 
 // Only V8's own texts: any other message could hold what the guest was working on (I3).
 function trapText(error: unknown): string {
   if (error instanceof WebAssembly.RuntimeError) return error.message;
-  return error instanceof RangeError ? 'stack or memory exhausted' : '';
+  // Thrown in the glue's realm, the same error has another constructor.
+  const { name, message } = (error ?? {}) as { name?: unknown; message?: unknown };
+  if (name === 'RangeError') return 'stack or memory exhausted';
+  return name === 'RuntimeError' && typeof message === 'string' ? message : '';
 }

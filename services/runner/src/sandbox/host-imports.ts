@@ -1,7 +1,7 @@
-import type { HostFunctionName, HostResult } from './protocol.ts';
-
-/** Asks the parent. Never rejects; never settles where the guest is thrown out instead. */
-export type CallHost = (fn: HostFunctionName, args: readonly unknown[]) => Promise<HostResult>;
+import type { Call } from './call.ts';
+import { isPlainData } from './plain-data.ts';
+import { type HostFunctionName, type HostResult, MAX_HOST_CALL_BYTES } from './protocol.ts';
+import type { Turns } from './turns.ts';
 
 export interface ImportNames {
   readonly witPackage: string;
@@ -9,11 +9,15 @@ export interface ImportNames {
   readonly functions: readonly HostFunctionName[];
 }
 
+/** Sends a host call to the parent. */
+export type AskParent = (call: Call, seq: number, fn: HostFunctionName, args: readonly unknown[]) => void;
+
 /**
- * The import object of one call: frozen, without prototypes, under the versioned and the unversioned interface names.
- * Capabilities are not looked at here: the guest could reach this side (I6 is kept in the parent).
+ * What guests import of the platform: frozen, without prototypes, under the versioned and the unversioned interface names.
+ * One object serves all instances, since a guest runs in its call's turn only. Capabilities are not looked at here: the
+ * guest could reach this side (I6 is kept in the parent).
  */
-export function hostImports(names: ImportNames, callHost: CallHost): Readonly<Record<string, object>> {
+export function hostImports(names: ImportNames, turns: Turns<Call>, ask: AskParent): Readonly<Record<string, object>> {
   const byInterface = new Map<string, Record<string, unknown>>();
   for (const fn of names.functions) {
     let functions = byInterface.get(fn.interface);
@@ -22,7 +26,7 @@ export function hostImports(names: ImportNames, callHost: CallHost): Readonly<Re
       byInterface.set(fn.interface, functions);
     }
     functions[fn.function] = async (...args: unknown[]): Promise<unknown> => {
-      const result = await callHost(fn, args);
+      const result = await askForCall(turns, ask, fn, args);
       if (result.ok) return result.value;
       // jco hands an own `payload` of anything thrown to the guest as its error value: this object and no other.
       throw Object.freeze({ __proto__: null, payload: result.error });
@@ -34,5 +38,31 @@ export function hostImports(names: ImportNames, callHost: CallHost): Readonly<Re
     imports[`${names.witPackage}/${name}@${names.witVersion}`] = frozen;
     imports[`${names.witPackage}/${name}`] = frozen;
   }
-  return Object.freeze(imports);
+  return imports;
+}
+
+// Never settles where the call ends meanwhile: the guest is thrown out of its suspension instead.
+function askForCall(
+  turns: Turns<Call>,
+  ask: AskParent,
+  fn: HostFunctionName,
+  args: readonly unknown[],
+): Promise<HostResult> {
+  const call = turns.current;
+  if (call === undefined) throw new Error('a host function was called outside a call');
+  if (!isPlainData(args, MAX_HOST_CALL_BYTES)) {
+    call.liftedLeft = -1;
+    call.unwind();
+    throw new Error('the arguments of a host call are too large');
+  }
+  const seq = call.nextSequence();
+  const answered = new Promise<HostResult>((resolve) => {
+    call.waiting.set(seq, (result) => {
+      call.waiting.delete(seq);
+      turns.give(call, () => resolve(result));
+    });
+  });
+  turns.end();
+  ask(call, seq, fn, args);
+  return answered;
 }

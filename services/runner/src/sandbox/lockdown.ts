@@ -27,7 +27,14 @@ const REMOVED = [
   'umask',
 ] as const;
 
-/** Call it after the last import: reading files ends here. */
+/** The collector that `--expose-gc` hands to everybody. */
+export function takeGarbageCollector(): () => void {
+  const { gc } = globalThis;
+  Reflect.deleteProperty(globalThis, 'gc');
+  return () => void gc?.();
+}
+
+/** Call it after the last import and the last thread: reading files and starting threads end here. */
 export function lockDown(): void {
   for (const name of REMOVED) Reflect.deleteProperty(process, name);
   // The shell that set the core limit leaves PWD behind.
@@ -35,4 +42,5 @@ export function lockDown(): void {
   process.argv.length = 0;
   process.execArgv.length = 0;
   process.permission.drop('fs.read');
+  process.permission.drop('worker');
 }

@@ -2,39 +2,55 @@
 // from strings. The permission model stands behind it, so an escape from here finds a process
 // that can read, open and start nothing.
 import { constants, createContext, SourceTextModule } from 'node:vm';
+import { type Charge, chargeSlices, chargingDecoder } from './lifting.ts';
 
-/** What jco's glue exports. `imports` maps interface names to objects of async functions. */
-interface GlueModule {
+/** The state that an instance's glue keeps between calls, which `restore` puts back. */
+interface GlueState {
+  /** Remembers the state as it is now. */
+  save(): void;
+  /** False: it cannot be put back, since the guest left resource handles open. */
+  restore(): boolean;
+}
+
+interface GlueInstance {
+  handler(request: unknown): Promise<unknown>;
+  readonly state: GlueState;
+}
+
+/** Glue of one artifact. `imports` maps interface names to objects of functions. */
+export interface Glue {
   instantiate(
     getCoreModule: (name: string) => WebAssembly.Module,
     imports: Readonly<Record<string, object>>,
-    instantiateCore: (module: WebAssembly.Module, imports: WebAssembly.Imports) => WebAssembly.Instance,
-  ): Promise<{ handler(request: unknown): Promise<unknown> }>;
+    instantiateCore: (module: WebAssembly.Module, imports?: WebAssembly.Imports) => WebAssembly.Instance,
+  ): GlueInstance | Promise<GlueInstance>;
+  /** Makes a memory whose buffers belong to the glue's realm. */
+  createMemory(descriptor: WebAssembly.MemoryDescriptor): WebAssembly.Memory;
 }
 
-/** Glue of one artifact. */
-export interface Glue {
-  /** `unwind` rejects when the guest is to be thrown out of whatever host call it is suspended in. */
-  instantiate(
-    unwind: Promise<never>,
-    ...parameters: Parameters<GlueModule['instantiate']>
-  ): ReturnType<GlueModule['instantiate']>;
+interface RealmParts {
+  readonly charge: Charge;
+  /** Holds a suspended guest until the host has answered, see host-imports.ts. */
+  readonly suspend: (answer: Promise<unknown>) => Promise<unknown>;
+  /** As `setTimeout`; the task belongs to the call that set it. */
+  readonly later: (task: () => void, ms: number) => void;
 }
 
 /** Evaluates glue source. Throws whatever the source throws, and where it imports anything. */
-export async function evaluateGlue(source: string, name: string): Promise<Glue> {
-  const realm = createContext(constants.DONT_CONTEXTIFY, { codeGeneration: { strings: false, wasm: true } });
+export async function evaluateGlue(source: string, name: string, parts: RealmParts): Promise<Glue> {
+  const realm = createContext(constants.DONT_CONTEXTIFY, { codeGeneration: { strings: false, wasm: true } }) as Realm;
   const silent = Object.freeze({ __proto__: null, error: noop, log: noop, warn: noop, info: noop, debug: noop });
   define(realm, {
-    TextDecoder,
+    TextDecoder: chargingDecoder(parts.charge),
     TextEncoder,
     queueMicrotask: (task: () => void) => queueMicrotask(task),
     // jco uses it to yield between tasks only; a handle would be a host object that the glue could reach into.
-    setTimeout: (task: () => void, ms: number) => void setTimeout(task, ms),
+    setTimeout: (task: () => void, ms: number) => parts.later(task, ms),
     // V8's own console would otherwise print what the guest says (I3).
     console: silent,
   });
-  const suspending = unwindableSuspending((realm as { WebAssembly: SuspendingHolder }).WebAssembly);
+  chargeSlices(realm.ArrayBuffer.prototype, parts.charge);
+  suspendThrough(realm.WebAssembly, parts.suspend);
   const module = new SourceTextModule(source, {
     context: realm,
     identifier: name,
@@ -42,44 +58,40 @@ export async function evaluateGlue(source: string, name: string): Promise<Glue> 
   });
   await module.link(refuseImport);
   await module.evaluate();
-  const glue = module.namespace as unknown as GlueModule;
-  return {
-    instantiate: (unwind, ...parameters) => suspending.during(unwind, () => glue.instantiate(...parameters)),
-  };
+  const { instantiate } = module.namespace as unknown as Glue;
+  return { instantiate, createMemory: (descriptor) => new realm.WebAssembly.Memory(descriptor) };
 }
 
 type AnyAsync = (...args: unknown[]) => unknown;
+
+interface Realm {
+  readonly ArrayBuffer: { readonly prototype: ArrayBuffer };
+  readonly WebAssembly: SuspendingHolder & { readonly Memory: typeof WebAssembly.Memory };
+}
 
 interface SuspendingHolder {
   Suspending: new (fn: AnyAsync) => object;
 }
 
 // Where an import without a WIT result rejects, jco 1.35 leaves the guest suspended for ever, and V8 never frees its
-// stack (measured: 5 MB each). So the rejection is handed to V8 here, beneath the glue, and unwinds the guest.
-function unwindableSuspending(webAssembly: SuspendingHolder): {
-  during<T>(unwind: Promise<never>, run: () => T): T;
-} {
+// stack (measured: 5 MB each). So what V8 waits for is made here, beneath the glue.
+function suspendThrough(webAssembly: SuspendingHolder, suspend: RealmParts['suspend']): void {
   const Native = webAssembly.Suspending;
-  let current: Promise<never> | undefined;
   webAssembly.Suspending = class {
     constructor(fn: AnyAsync) {
-      const unwind = current;
-      // The glue makes its imports in the synchronous part of `instantiate`.
-      if (unwind === undefined) throw new Error('an import was made outside an instantiation');
       // biome-ignore lint/correctness/noConstructorReturn: the glue must get V8's own object.
-      return new Native((...args) => Promise.race([fn(...args), unwind]));
+      return new Native((...args) => {
+        const answer = fn(...args);
+        // A function that need not wait stays synchronous.
+        return isThenable(answer) ? suspend(answer) : answer;
+      });
     }
   };
-  return {
-    during: (unwind, run) => {
-      current = unwind;
-      try {
-        return run();
-      } finally {
-        current = undefined;
-      }
-    },
-  };
+}
+
+// `instanceof` would ask about this realm.
+function isThenable(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
 }
 
 function define(realm: object, globals: Readonly<Record<string, unknown>>): void {
@@ -93,5 +105,5 @@ function refuseImport(): never {
 }
 
 function noop(): void {
-  // Nothing that a guest prints leaves the sandbox.
+  // Nothing that the glue prints leaves the sandbox.
 }

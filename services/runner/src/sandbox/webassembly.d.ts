@@ -9,9 +9,18 @@ declare namespace WebAssembly {
     constructor(module: Module, imports?: Imports);
     readonly exports: Record<string, unknown>;
   }
+  interface MemoryDescriptor {
+    readonly initial: number;
+    readonly maximum: number;
+    readonly shared?: boolean;
+  }
   class Memory {
-    private constructor();
+    constructor(descriptor: MemoryDescriptor);
     readonly buffer: ArrayBuffer;
+  }
+  class Global {
+    private constructor();
+    value: unknown;
   }
   class RuntimeError extends Error {}
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { LoadedArtifact } from '../engine/outcome.ts';
 
 /**
  * A guest without a core module: what transpiling produces, written by hand, so that a specification needs no component build.
@@ -53,10 +54,18 @@ export async function instantiate(getCore, imports) {
     '/wait': async () => { await http.fetch({ method: 'GET', url: 'http://127.0.0.1:1/', headers: [] }).catch(() => {}); return json('waited'); },
     '/bad-status': () => json('no', 99),
   };
-  return { handler: async (request) => routes[request.http.url](request) };
+  return {
+    handler: async (request) => routes[request.http.url](request),
+    state: { save() {}, restore: () => true },
+  };
 }
 `;
 
-export const GLUE_ENTRY = 'guest.js';
-export const GLUE_FILES: ReadonlyMap<string, Uint8Array> = new Map([[GLUE_ENTRY, Buffer.from(GLUE)]]);
-export const GLUE_HASH = `sha256:${createHash('sha256').update(GLUE).digest('hex')}`;
+export const GLUE_ARTIFACT: LoadedArtifact = {
+  contentHash: `sha256:${createHash('sha256').update(GLUE).digest('hex')}`,
+  entry: 'guest.js',
+  files: new Map([['guest.js', Buffer.from(GLUE)]]),
+  modules: [],
+  pool: { reusable: true },
+  sourceMap: null,
+};

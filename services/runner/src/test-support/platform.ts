@@ -30,8 +30,9 @@ import {
 import { openBlobStore } from '@alga/storage';
 import { Redis } from 'ioredis';
 import type { JWK } from 'jose';
+import type { LoadedArtifact } from '../engine/outcome.ts';
 import { BrokerPeer } from './broker-peer.ts';
-import { GLUE_ENTRY, GLUE_FILES, GLUE_HASH } from './glue-guest.ts';
+import { GLUE_ARTIFACT } from './glue-guest.ts';
 import { CONFIG, claims, ENVELOPE_TYP, type KeyPair, sign } from './tokens.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -168,7 +169,7 @@ export class Platform {
   }
 
   async frame(call: Call) {
-    const given = claims({ contentHash: GLUE_HASH, sv: this.broker.version, ...call.claims });
+    const given = claims({ contentHash: GLUE_ARTIFACT.contentHash, sv: this.broker.version, ...call.claims });
     const { tenantId, extensionId, installId } = given;
     const head = {
       requestId: call.requestId ?? 'request-1',
@@ -188,8 +189,11 @@ export class Platform {
   }
 
   /** Signs and stores an artifact, and lets the registry peer name it. */
-  async publish(contentHash: string, entry: string, files: ReadonlyMap<string, Uint8Array>, keys = this.artifactKeys) {
-    const meta = { contentHash, entry, imports: [], createdAt: new Date() };
+  async publish(artifact: LoadedArtifact, keys = this.artifactKeys) {
+    const { contentHash, entry, files, modules, sourceMap } = artifact;
+    const pool = { reusable: true } as const;
+    const origin = { runtime: 'component', engine: 'native', imports: [], createdAt: new Date() } as const;
+    const meta = { ...origin, contentHash, entry, modules, pool, sourceMap } as const;
     const { signature } = await signArtifact(files, meta, keys.privateJwk);
     const blobs = await openBlobStore(this.gateway.connection, BUNDLE_BUCKET, { create: true });
     const object = contentHash.replace('sha256:', '');
@@ -225,7 +229,7 @@ export class Platform {
   }
 
   async #serveArtifact(bus: Bus): Promise<void> {
-    await this.publish(GLUE_HASH, GLUE_ENTRY, GLUE_FILES);
+    await this.publish(GLUE_ARTIFACT);
     bus.serve(channels.artifactResolve, async (request) => {
       const contentHash = 'contentHash' in request ? request.contentHash : '';
       const artifact = this.#artifacts.get(contentHash);

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { EnvelopeClaims } from '@alga/contracts';
+import { type EnvelopeClaims, resolveLimits } from '@alga/contracts';
 import { CompactSign, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
 
 export interface KeyPair {
@@ -53,7 +53,7 @@ export function claims(overrides: Partial<EnvelopeClaims> = {}): EnvelopeClaims 
       'storage.write',
     ],
     egress: [],
-    limits: { timeoutMs: 5_000, memoryMb: 64 },
+    limits: resolveLimits({ timeoutMs: 5_000 }),
     configVersion: 3,
     configSha256: sha256(CONFIG),
     sv: 7,
