@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { componentWit, transpile } from '@bytecodealliance/jco';
+import { wasi } from './wasi.ts';
 
 /** What the host offers. A value under `refuse` makes that interface answer with this error. */
 interface Job {
@@ -32,6 +33,8 @@ interface JobReply {
   readonly body?: string;
   readonly failed?: true;
   readonly logs: readonly string[];
+  readonly stdout: string;
+  readonly stderr: string;
   readonly fetched: readonly { readonly method: string; readonly url: string; readonly headers: unknown }[];
 }
 
@@ -49,7 +52,10 @@ const component = await readFile(job.component);
 const imports = [...(await componentWit(component)).matchAll(/^ {2}import ([^;]+);$/gm)].map(([, name]) => name ?? '');
 const { files } = await transpile(component, {
   name: 'component',
-  instantiation: 'sync',
+  instantiation: 'async',
+  asyncMode: 'jspi',
+  asyncImports: imports.filter((name) => name.startsWith('wasi:io/poll@')).map((name) => `${name}#poll`),
+  asyncExports: ['handler'],
   wasiShim: false,
   nodejsCompat: false,
   base64Cutoff: 0,
@@ -64,11 +70,15 @@ for (const [name, bytes] of Object.entries(files)) {
 const glue = join(job.workDir, 'component.mjs');
 await writeFile(glue, files['component.js'] ?? '');
 const { instantiate } = (await import(pathToFileURL(glue).href)) as {
-  instantiate: (getCore: (name: string) => WebAssembly.Module | undefined, imports: object) => Guest;
+  instantiate: (getCore: (name: string) => WebAssembly.Module | undefined, imports: object) => Promise<Guest>;
 };
 
 interface Guest {
-  handler(request: object): { status: number; headers: { name: string; value: string }[]; body?: Uint8Array };
+  handler(request: object): Promise<{
+    status: number;
+    headers: { name: string; value: string }[];
+    body?: Uint8Array;
+  }>;
 }
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -80,8 +90,10 @@ const refuse = (payload: string): never => {
 // Storage outlives a request; everything else is the request's own.
 const stored = new Map<string, { key: string; value: Uint8Array; revision: bigint }>();
 
-function call(request: JobRequest): JobReply {
+async function call(request: JobRequest): Promise<JobReply> {
   const logs: string[] = [];
+  const stdout: string[] = [];
+  const stderr: string[] = [];
   const fetched: { method: string; url: string; headers: unknown }[] = [];
   const secrets = new Map(Object.entries(request.secrets ?? {}));
   const config = new Map(Object.entries(request.config ?? {}));
@@ -128,10 +140,15 @@ function call(request: JobRequest): JobReply {
       logWarn: (message: string) => void logs.push(`warn ${message}`),
       logError: (message: string) => void logs.push(`error ${message}`),
     },
+    ...wasi(
+      (text) => void stdout.push(text),
+      (text) => void stderr.push(text),
+    ),
   };
+  const told = () => ({ logs, fetched, stdout: stdout.join(''), stderr: stderr.join('') });
   try {
-    const guest = instantiate((name) => modules.get(name), host);
-    const { status, headers, body } = guest.handler({
+    const guest = await instantiate((name) => modules.get(name), host);
+    const { status, headers, body } = await guest.handler({
       context,
       http: {
         method: request.method ?? 'GET',
@@ -141,13 +158,15 @@ function call(request: JobRequest): JobReply {
       },
     });
     const named = Object.fromEntries(headers.map(({ name, value }) => [name, value]));
-    return { status, headers: named, body: decode(body), logs, fetched };
+    return { status, headers: named, body: decode(body), ...told() };
   } catch (error) {
     // The engine's trap. Anything else is a fault of this script.
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-    return { failed: true, logs, fetched };
+    return { failed: true, ...told() };
   }
 }
 
-const result: JobResult = { imports, replies: job.requests.map(call) };
+const replies: JobReply[] = [];
+for (const request of job.requests) replies.push(await call(request));
+const result: JobResult = { imports, replies };
 process.stdout.write(JSON.stringify(result));

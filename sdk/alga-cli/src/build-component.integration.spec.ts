@@ -1,7 +1,8 @@
 // Real builds with the real engine, and real calls of what was built.
 
 import { execFile } from 'node:child_process';
-import { open, readdir, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { SourceMap, type SourceMapPayload } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,6 +45,20 @@ const parsed = (result: JobResult, index: number) => {
   return [reply?.status, reply?.body === undefined || reply.body === '' ? reply?.body : JSON.parse(reply.body)];
 };
 
+/** The interfaces that a runner offers of WASI 0.2: clocks, randomness and output that work, the rest inert. */
+const WASI_SUPPLIED =
+  /^wasi:(io\/(error|poll|streams)|clocks\/(monotonic|wall)-clock|random\/(random|insecure|insecure-seed)|cli\/(environment|exit|stdin|stdout|stderr|terminal-(input|output|stdin|stdout|stderr))|filesystem\/(types|preopens))@0\.2\.\d+$/;
+const ownOf = (imports: readonly string[]) => imports.filter((name) => name.startsWith('alga:'));
+
+/** The places of the sources that the frames in a text come from. */
+async function mapped(component: BuiltComponent, text: string): Promise<string[]> {
+  const map = new SourceMap(JSON.parse(await readFile(component.sourceMap ?? '', 'utf8')) as SourceMapPayload);
+  return [...text.matchAll(/index\.js:(\d+):(\d+)/g)].map(([, line, column]) => {
+    const entry = map.findEntry(Number(line) - 1, Number(column) - 1);
+    return 'originalSource' in entry ? `${entry.originalSource}:${entry.originalLine + 1}` : 'nowhere';
+  });
+}
+
 describe('the sample ticket-sync', () => {
   let scratch: Awaited<ReturnType<typeof scratchDir>>;
   let component: BuiltComponent;
@@ -55,18 +70,26 @@ describe('the sample ticket-sync', () => {
   afterAll(() => scratch.remove());
 
   it(
-    'becomes a component that imports alga:extension 1.0.0 and nothing else',
+    'becomes a component that imports alga:extension 1.0.0 and, of WASI, what the platform supplies',
     async () => {
       expect(await firstBytes(component.path, 8)).toEqual(COMPONENT_MAGIC);
       const { imports } = await runComponent(scratch.dir, component.path, []);
-      expect(imports).toEqual(
+      expect(ownOf(imports)).toEqual(
         ['types', 'context', 'config', 'secrets', 'http', 'storage', 'logging'].map(
           (name) => `alga:extension/${name}@1.0.0`,
         ),
       );
+      const others = imports.filter((name) => !name.startsWith('alga:'));
+      expect(others.filter((name) => !WASI_SUPPLIED.test(name))).toEqual([]);
+      expect(others.length).toBeGreaterThan(0);
     },
     BUILD_TIMEOUT_MS,
   );
+
+  it('comes with a source map of the extension and the runtime', async () => {
+    const { sources } = JSON.parse(await readFile(component.sourceMap ?? '', 'utf8')) as SourceMapPayload;
+    expect(sources).toEqual(expect.arrayContaining(['src/index.ts', '@alga/extension-runtime/src/serve.ts']));
+  });
 
   it('tells at once that the build takes a while', () => {
     expect(progress[0]).toBe('building the component (about 5 s)');
@@ -132,20 +155,27 @@ describe('the sample ticket-sync', () => {
         ]),
       );
       expect(result.replies[0]?.logs).toEqual(['info synced {"tickets":2,"cursor":"c2"}']);
-      // What it does not catch fails the call, and the log says why.
-      expect([result.replies[3]?.failed, result.replies[3]?.logs[0]]).toEqual([
+      // What it does not catch fails the call, and standard error says why.
+      expect([result.replies[3]?.failed, result.replies[3]?.stderr]).toEqual([
         true,
-        expect.stringMatching(/^error SecretError: unavailable: .*"alga_api_key".*\n.*index\.js:\d+/),
+        expect.stringMatching(/^SecretError: unavailable: .*"alga_api_key".*\n {4}at .*\(index\.js:\d+:\d+\)/),
       ]);
-      expect([result.replies[5]?.failed, result.replies[5]?.logs[0]]).toEqual([
+      expect([result.replies[5]?.failed, result.replies[5]?.stderr]).toEqual([
         true,
-        expect.stringMatching(/^error HttpError: not-allowed: .*\(http:\/\/127\.0\.0\.1:8490\)/),
+        expect.stringMatching(/^HttpError: not-allowed: .*\(http:\/\/127\.0\.0\.1:8490\)/),
       ]);
-      expect(JSON.stringify(result.replies.map(({ logs }) => logs))).not.toMatch(/key-1|account-1|alga-build-/);
+      expect(await mapped(component, result.replies[5]?.stderr ?? '')).toContainEqual(
+        expect.stringMatching(/^src\/index\.ts:\d+$/),
+      );
+      const told = result.replies.map(({ logs, stdout, stderr }) => [logs, stdout, stderr]);
+      expect(JSON.stringify(told)).not.toMatch(/key-1|account-1|alga-build-/);
     },
     BUILD_TIMEOUT_MS,
   );
 });
+
+/** What the engine adds to the words of the extension when it aborts. */
+const ENGINE_NOISE = /^$|^Redirecting call to abort\(\) to mozalloc_abort$/;
 
 const PROBE = `
 import { ConfigError, handler, json, SecretError, StorageError } from '@alga/extension-runtime';
@@ -156,6 +186,13 @@ const attempt = async (work: () => unknown) => {
   } catch (error) {
     return error instanceof Error ? error.name + ' ' + ('code' in error ? error.code : error.message) : 'no error';
   }
+};
+
+// Kept at the top level, for later.
+const { now: start } = Date;
+const { random } = Math;
+const deep = (): never => {
+  throw new RangeError('no such path');
 };
 
 let calls = 0;
@@ -175,16 +212,21 @@ export default handler(async ({ request, secrets, config, storage, log }) => {
     }
     case '/gaps':
       return json([
-        await attempt(() => Date.now()),
-        await attempt(() => new Date()),
-        await attempt(() => Math.random()),
-        await attempt(() => crypto.randomUUID()),
-        await attempt(() => performance.now()),
-        await attempt(() => setTimeout(() => {}, 0)),
-        await attempt(() => AbortSignal.timeout(1)),
         await attempt(() => fetch('https://a.example')),
-        new Date(0).toISOString(),
+        await attempt(() => start()),
+        [random() < 1, Math.random() < 1, new Date() instanceof Date, typeof crypto.randomUUID()],
       ]);
+    case '/random':
+      return json([Math.random(), crypto.randomUUID(), [...crypto.getRandomValues(new Uint8Array(8))], Date.now()]);
+    case '/timers': {
+      const began = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      const reason = await new Promise((resolve) => {
+        const signal = AbortSignal.timeout(1);
+        signal.onabort = () => resolve(String(signal.reason?.name));
+      });
+      return json([performance.now() - began, reason]);
+    }
     case '/response':
       return new Response(request.text().toUpperCase(), { status: 201, headers: { 'x-a': 'b' } });
     case '/console':
@@ -193,8 +235,14 @@ export default handler(async ({ request, secrets, config, storage, log }) => {
       return { status: 204 };
     case '/nothing':
       return undefined as never;
+    case '/caused':
+      try {
+        return deep();
+      } catch (cause) {
+        throw new Error('not found', { cause });
+      }
     default:
-      throw new RangeError('no such path');
+      return deep();
   }
 });
 `;
@@ -205,7 +253,10 @@ describe('an extension with few capabilities', () => {
   let result: JobResult;
   beforeAll(async () => {
     scratch = await scratchDir({ 'manifest.json': manifest(), 'src/index.ts': PROBE });
-    component = await built(scratch.dir);
+    // From a folder above that of the build: stack frames must name index.js all the same.
+    const cwd = process.cwd();
+    process.chdir('/');
+    component = await built(scratch.dir).finally(() => process.chdir(cwd));
     result = await runComponent(scratch.dir, component.path, [
       { url: '/undeclared' },
       { url: '/storage' },
@@ -214,13 +265,17 @@ describe('an extension with few capabilities', () => {
       { url: '/console' },
       { url: '/nothing' },
       { url: '/else' },
+      { url: '/random' },
+      { url: '/random' },
+      { url: '/timers' },
+      { url: '/caused' },
     ]);
   }, BUILD_TIMEOUT_MS);
   afterAll(() => scratch.remove());
 
   it('imports the interfaces of those and no others (I6)', () => {
     // `types` holds records and no function.
-    expect(result.imports).toEqual(
+    expect(ownOf(result.imports)).toEqual(
       ['types', 'http', 'storage', 'logging'].map((name) => `alga:extension/${name}@1.0.0`),
     );
   });
@@ -236,21 +291,28 @@ describe('an extension with few capabilities', () => {
     ]);
   });
 
-  it('is told what the engine lacks, by name, where it would get a wrong value or a trap', () => {
-    const [status, values] = parsed(result, 2) as [number, string[]];
-    expect(status).toBe(200);
-    expect(values.map((value) => / ([\w.]+) is not available in an extension/.exec(value)?.[1])).toEqual([
-      'Date.now',
-      'Date.now',
-      'Math.random',
-      'crypto.randomUUID',
-      'performance.now',
-      'setTimeout',
-      'AbortSignal.timeout',
-      'fetch',
-      undefined,
+  it('is told what the engine lacks, and finds the rest at work, also where a module kept it from the build', () => {
+    expect(parsed(result, 2)).toEqual([
+      200,
+      [
+        expect.stringContaining('fetch is not available in an extension: use the http client'),
+        expect.any(Number),
+        [true, true, true, 'string'],
+      ],
     ]);
-    expect(values.at(-1)).toBe('1970-01-01T00:00:00.000Z');
+  });
+
+  it('draws other random numbers in each instance of the same component', () => {
+    const [, one] = parsed(result, 7) as [number, unknown[]];
+    const [, two] = parsed(result, 8) as [number, unknown[]];
+    for (const index of [0, 1, 2]) expect(one[index]).not.toEqual(two[index]);
+    expect(Math.abs((one[3] as number) - Date.now())).toBeLessThan(BUILD_TIMEOUT_MS);
+  });
+
+  it('can wait', () => {
+    const [status, [waited, reason]] = parsed(result, 9) as [number, [number, string]];
+    expect([status, reason]).toEqual([200, 'TimeoutError']);
+    expect(waited).toBeGreaterThanOrEqual(29);
   });
 
   it('answers with a standard Response', () => {
@@ -261,11 +323,25 @@ describe('an extension with few capabilities', () => {
     expect(result.replies[4]).toMatchObject({ status: 204, logs: ['info from console {"calls":1}', 'warn from log'] });
   });
 
-  it('fails the call, with the reason in the log, where it returns nothing or throws', () => {
-    expect(result.replies.slice(5)).toMatchObject([
-      { failed: true, logs: [expect.stringMatching(/^error TypeError: the handler returned nothing/)] },
-      { failed: true, logs: [expect.stringMatching(/^error RangeError: no such path\n/)] },
+  it('fails the call, with the reason and its place on standard error and nowhere else, where it throws', async () => {
+    const [nothing, thrown, , , , caused] = result.replies.slice(5);
+    expect(nothing).toMatchObject({ failed: true, logs: [], stdout: '' });
+    expect(nothing?.stderr).toMatch(/^TypeError: the handler returned nothing: return json/);
+
+    expect(thrown).toMatchObject({ failed: true, logs: [], stdout: '' });
+    const [message, ...frames] = (thrown?.stderr ?? '').split('\n').filter((line) => !ENGINE_NOISE.test(line));
+    expect(message).toBe('RangeError: no such path');
+    expect(frames.length).toBeGreaterThan(1);
+    expect(frames.filter((line) => !/^ {4}at (async )?(\S+ \()?index\.js:\d+:\d+\)?$/.test(line))).toEqual([]);
+    const line = PROBE.split('\n').findIndex((text) => text.includes("new RangeError('no such path')")) + 1;
+    const caller = PROBE.split('\n').findLastIndex((text) => text.includes('return deep();')) + 1;
+    expect((await mapped(component, frames.join('\n'))).slice(0, 2)).toEqual([
+      `src/index.ts:${line}`,
+      `src/index.ts:${caller}`,
     ]);
+
+    expect(caused?.stderr).toMatch(/^Error: not found\nCaused by: RangeError: no such path\n {4}at deep \(index\.js:/);
+    expect(await mapped(component, caused?.stderr ?? '')).toContain(`src/index.ts:${line}`);
   });
 });
 
@@ -280,7 +356,7 @@ describe('an extension whose modules fail', () => {
           ok: false,
           problem: {
             code: 'init_failed',
-            message: expect.stringContaining('Date.now is not available in an extension'),
+            message: expect.stringContaining('Date.now at the top level of a module'),
             file: 'src/index.ts',
             line: 3,
           },

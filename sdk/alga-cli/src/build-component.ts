@@ -14,10 +14,14 @@ export interface BuiltComponent {
   readonly bytes: number;
   /** `sha256:` and 64 hex digits: the identity of the component from here to the runner. */
   readonly contentHash: string;
-  /** The JavaScript inside, before the engine is added. */
+  /** The JavaScript inside, before the engine is added; 0 where the component came ready made. */
   readonly sourceBytes: number;
+  /** Path of the source map of that JavaScript, where there is one. */
+  readonly sourceMap: string | undefined;
   /** True where nothing had changed since the last build. */
   readonly unchanged: boolean;
+  /** What an author should know though nothing is wrong, one sentence each. */
+  readonly notes: readonly string[];
   readonly ms: number;
 }
 
@@ -25,6 +29,14 @@ const WIT = fileURLToPath(new URL('../../../wit/extension-runner.wit', import.me
 const OWN_PACKAGE = new URL('../package.json', import.meta.url);
 /** The first eight bytes of a component: the magic of WebAssembly, then its version and layer. */
 const COMPONENT_MAGIC = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00]);
+/** The same of a core module, which is what `runtime: legacy` takes. */
+const MODULE_MAGIC = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+/** Beside the component in `dist/`, and its name in the bundle. */
+export const SOURCE_MAP = 'source.map';
+/** The registry takes no larger map. */
+const MAX_MAP_BYTES = 8 * 1024 * 1024;
+const LEGACY_NOTE =
+  'runtime "legacy" is deprecated: from a date on, the registry takes no new versions of it. Build a component.';
 
 /**
  * Builds `dist/component.wasm` from manifest.json and src/index.ts, or leaves it as it is where neither the sources, the
@@ -38,7 +50,8 @@ export async function buildComponent(dir: string, progress: Progress = () => {})
 /** `buildComponent` for a project that has been read. */
 export async function buildProject(project: Project, progress: Progress): Promise<Outcome<BuiltComponent>> {
   const started = performance.now();
-  if (project.manifest.engine !== 'starlingmonkey') return prebuilt(project, started);
+  const { runtime, engine } = project.manifest;
+  if (runtime === 'legacy' || engine !== 'starlingmonkey') return prebuilt(project, started);
   const interfaces = allowedInterfaces(project.manifest.capabilities);
   const source = await bundleSource(project.dir, interfaces);
   if (!source.ok) return source;
@@ -50,7 +63,9 @@ export async function buildProject(project: Project, progress: Progress): Promis
   const sourceBytes = Buffer.byteLength(source.value.code);
   const present = await readIfThere(path);
   if (present !== undefined && (await readStamp(stampPath)) === stampText(fingerprint, present)) {
-    return done({ ...described(path, present, started), sourceBytes, unchanged: true });
+    // Lines move in the sources without a change to the component.
+    const map = await writeMap(project.distDir, source.value.map);
+    return done({ ...described(path, present, started), ...map, sourceBytes, unchanged: true });
   }
 
   const component = await componentize(source.value, wit, progress);
@@ -58,22 +73,47 @@ export async function buildProject(project: Project, progress: Progress): Promis
   await mkdir(project.distDir, { recursive: true });
   await writeWhole(path, component.value);
   await writeWhole(stampPath, stampText(fingerprint, component.value));
-  return done({ ...described(path, component.value, started), sourceBytes, unchanged: false });
+  const map = await writeMap(project.distDir, source.value.map);
+  return done({ ...described(path, component.value, started), ...map, sourceBytes, unchanged: false });
 }
 
-/** Components of other toolchains come ready made. */
-async function prebuilt(project: Project, started: number): Promise<Outcome<BuiltComponent>> {
-  const path = join(project.distDir, 'component.wasm');
+type MapOutcome = Pick<BuiltComponent, 'sourceMap' | 'notes'>;
+
+async function writeMap(distDir: string, map: string): Promise<MapOutcome> {
+  const path = join(distDir, SOURCE_MAP);
+  await writeWhole(path, map);
+  return mapOutcome(path, Buffer.byteLength(map));
+}
+
+/** @param bytes Undefined where there is no map. */
+function mapOutcome(path: string, bytes: number | undefined): MapOutcome {
+  if (bytes === undefined) return { sourceMap: undefined, notes: [] };
+  if (bytes <= MAX_MAP_BYTES) return { sourceMap: path, notes: [] };
+  const limit = `${bytes} bytes are over the limit of ${MAX_MAP_BYTES}`;
+  return { sourceMap: undefined, notes: [`The source map is left out: ${limit}. Stacks will name the bundle.`] };
+}
+
+/** Components of other toolchains come ready made, and legacy modules always do. */
+async function prebuilt({ manifest, distDir }: Project, started: number): Promise<Outcome<BuiltComponent>> {
+  const legacy = manifest.runtime === 'legacy';
+  const path = join(distDir, 'component.wasm');
   const present = await readIfThere(path);
-  if (present === undefined || !COMPONENT_MAGIC.equals(present.subarray(0, COMPONENT_MAGIC.length))) {
+  const magic = legacy ? MODULE_MAGIC : COMPONENT_MAGIC;
+  if (present === undefined || !magic.equals(present.subarray(0, magic.length))) {
+    const what = legacy ? 'core module' : 'component';
     return refused({
       code: 'component_invalid',
-      message: `${present === undefined ? 'There is no' : 'This is not a'} component: dist/component.wasm.`,
-      fix: `alga build makes starlingmonkey components; for engine "${project.manifest.engine}" put the component there.`,
+      message: `${present === undefined ? 'There is no' : 'This is not a'} ${what}: dist/component.wasm.`,
+      fix: legacy
+        ? 'runtime "legacy" takes a core module that exports memory, alloc and handler: put it there.'
+        : `alga build makes starlingmonkey components; for engine "${manifest.engine}" put the component there.`,
       file: 'dist/component.wasm',
     });
   }
-  return done({ ...described(path, present, started), sourceBytes: 0, unchanged: true });
+  const mapPath = join(distDir, SOURCE_MAP);
+  const map = mapOutcome(mapPath, (await readIfThere(mapPath))?.length);
+  const notes = [...(legacy ? [LEGACY_NOTE] : []), ...map.notes];
+  return done({ ...described(path, present, started), ...map, notes, sourceBytes: 0, unchanged: true });
 }
 
 function described(path: string, component: Uint8Array, started: number) {

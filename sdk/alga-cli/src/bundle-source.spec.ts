@@ -1,3 +1,4 @@
+import { SourceMap, type SourceMapPayload } from 'node:module';
 import { join } from 'node:path';
 import { scratchDir } from '../spec/scratch.ts';
 import { bundleSource } from './bundle-source.ts';
@@ -28,24 +29,42 @@ describe('bundleSource', () => {
     expect(imports).toEqual(['alga:extension/logging@1.0.0', 'alga:extension/secrets@1.0.0']);
   });
 
-  it('runs the prelude before any module of the extension', async () => {
+  it('runs the prelude before any module of the extension, and exports through it', async () => {
     const code = await codeOf(
       `${HANDLER}console.log('the extension');\nexport default handler(async () => json({}));`,
       [],
     );
-    const prelude = code.indexOf('announceEngineGaps(globalThis)');
+    const prelude = code.indexOf('guardBuildTime(globalThis)');
     expect(prelude).toBeGreaterThan(0);
     expect(prelude).toBeLessThan(code.indexOf('the extension'));
+    expect(code).toMatch(/handler\w* = serving\(/);
   });
 
-  it('gives the same code wherever the folder is, with no path of the machine in it', async () => {
+  it('gives the same code and map wherever the folder is, with no path of the machine in them', async () => {
     const source = `${HANDLER}export default handler(async () => json({}));`;
     const { dir, remove } = await scratchDir({ 'deeper/src/index.ts': source });
     cleanups.push(remove);
     const deeper = await bundleSource(join(dir, 'deeper'), new Set(['secrets']));
-    const code = await codeOf(source, ['secrets']);
-    expect(deeper).toMatchObject({ ok: true, value: { code } });
-    expect(code).not.toMatch(/runtime-bindings|\.\.\//);
+    const shallow = await bundle(source, ['secrets']);
+    if (!shallow.ok) throw new Error(shallow.problem.message);
+    expect(deeper).toEqual(shallow);
+    expect(shallow.value.code + shallow.value.map).not.toMatch(/runtime-bindings|\.\.\//);
+  });
+
+  it('maps the code to places in the sources, without their text', async () => {
+    const outcome = await bundle(
+      `${HANDLER}const line2 = 'a secret plan';\nexport default handler(async () => json(line2));`,
+    );
+    if (!outcome.ok) throw new Error(outcome.problem.message);
+    const map = JSON.parse(outcome.value.map) as SourceMapPayload;
+    expect(map.sources).toEqual(
+      expect.arrayContaining(['src/index.ts', 'alga-entry.js', '@alga/extension-runtime/src/serve.ts']),
+    );
+    expect(map).not.toHaveProperty('sourcesContent');
+    expect(outcome.value.map).not.toContain('a secret plan');
+    const lines = outcome.value.code.split('\n');
+    const line = lines.findIndex((text) => text.includes('a secret plan'));
+    expect(new SourceMap(map).findEntry(line, 0)).toMatchObject({ originalSource: 'src/index.ts', originalLine: 1 });
   });
 
   it.each([

@@ -5,10 +5,11 @@ import { HOST_FUNCTIONS, WIT_PACKAGE, WIT_VERSION } from '@alga/contracts';
 import { build, type Message, type Plugin, stop } from 'esbuild';
 import { done, type Outcome, type Problem, refused } from './outcome.ts';
 import { ENTRY } from './project.ts';
+import { stableSources } from './stable-sources.ts';
 
 export interface BundledSource {
   readonly code: string;
-  /** Source map v3, as JSON text. */
+  /** Source map v3, as JSON text: names and places of the sources, without their text. */
   readonly map: string;
 }
 
@@ -17,10 +18,10 @@ const HOST_MODULE = /^alga:/;
 const ENTRY_NAME = 'alga-entry.js';
 
 // The prelude comes first, so that the dependencies of the extension meet the same limits as the extension.
-const ENTRY_CODE = `import '${RUNTIME}/prelude';
+const ENTRY_CODE = `import { serving } from '${RUNTIME}/prelude';
 import extension from './${ENTRY}';
 if (typeof extension !== 'function') throw new TypeError('the default export of ${ENTRY} is not a handler(...)');
-export const handler = extension;
+export const handler = serving(extension);
 `;
 
 let bundling = 0;
@@ -40,13 +41,18 @@ export async function bundleSource(dir: string, interfaces: ReadonlySet<string>)
       mainFields: ['module', 'main'],
       target: 'es2024',
       sourcemap: 'external',
+      // The map goes into the bundle. A platform needs places; the author's text is the author's.
+      sourcesContent: false,
       metafile: true,
       legalComments: 'none',
       logLevel: 'silent',
       plugins: [hostModules(interfaces)],
     });
     const text = (suffix: string) => result.outputFiles.find(({ path }) => path.endsWith(suffix))?.text ?? '';
-    return done({ code: withoutPaths(text('.js'), Object.keys(result.metafile.inputs)), map: text('.js.map') });
+    return done({
+      code: withoutPaths(text('.js'), Object.keys(result.metafile.inputs)),
+      map: stableSources(text('.js.map'), dir),
+    });
   } catch (error) {
     const first = (error as { errors?: Message[] }).errors?.[0];
     if (first === undefined) throw error;

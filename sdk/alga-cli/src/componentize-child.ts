@@ -17,8 +17,8 @@ try {
     sourcePath,
     witPath,
     worldName: 'extension',
-    // All of them: what remains imports alga:extension and nothing else.
-    disableFeatures: ['stdio', 'random', 'clocks', 'http', 'fetch-event'],
+    // The platform supplies clocks, randomness and output, and nothing that reaches out: http is the host's own interface.
+    disableFeatures: ['http', 'fetch-event'],
   });
   await writeFile(outPath, component);
   result = { ok: true };

@@ -54,6 +54,9 @@ async function runChild(
 ): Promise<{ exit: string; tail: string }> {
   const started = performance.now();
   const child = spawn('/bin/sh', ['-c', GUARDED, 'sh', String(CPU_LIMIT_SECONDS), process.execPath, CHILD, ...args], {
+    // The engine names stack frames by the path from here to the source, and sees this folder during the build: so it is
+    // the source's own, wherever alga is started.
+    cwd: work,
     // TMPDIR: the tools leave files when they are interrupted. Nothing else: a token in the environment is not theirs.
     env: { PATH: process.env.PATH, TMPDIR: work, NODE_NO_WARNINGS: '1' },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

@@ -11,10 +11,15 @@ afterEach(async () => {
 });
 
 // A ready-made component spares these tests the build; the integration spec has one.
-async function pack(component: Uint8Array | undefined, parts: Readonly<Record<string, unknown>> = {}) {
+async function pack(
+  component: Uint8Array | undefined,
+  parts: Readonly<Record<string, unknown>> = {},
+  files: Readonly<Record<string, string | Uint8Array>> = {},
+) {
   const { dir, remove } = await scratchDir({
     'manifest.json': manifest({ engine: 'native', ...parts }),
     ...(component !== undefined && { 'dist/component.wasm': component }),
+    ...files,
   });
   cleanups.push(remove);
   return packBundle(dir);
@@ -72,6 +77,35 @@ describe('packBundle', () => {
     ['it is a core module', Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00)],
   ])('refuses a ready-made component where %s', async (_, component) => {
     expect(await pack(component)).toMatchObject({ ok: false, problem: { code: 'component_invalid' } });
+  });
+
+  it('packs a source map after the component, and leaves out one that the registry would refuse', async () => {
+    const map = '{"version":3,"sources":[],"mappings":""}';
+    const packed = await pack(COMPONENT_MAGIC, {}, { 'dist/source.map': map });
+    if (!packed.ok) throw new Error(packed.problem.message);
+    const entries = await entriesOf(packed.value.path);
+    expect(entries.map(({ name }) => name)).toEqual(['manifest.json', 'component.wasm', 'source.map']);
+    expect(entries[2]?.content.toString()).toBe(map);
+
+    const large = await pack(COMPONENT_MAGIC, {}, { 'dist/source.map': new Uint8Array(8 * 1024 * 1024 + 1) });
+    if (!large.ok) throw new Error(large.problem.message);
+    expect((await entriesOf(large.value.path)).map(({ name }) => name)).toEqual(['manifest.json', 'component.wasm']);
+    expect(large.value.component.notes).toEqual([expect.stringMatching(/source map is left out: 8388609 bytes/)]);
+  });
+
+  it('packs a core module where the manifest says legacy, and says that this is deprecated', async () => {
+    const module = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
+    const packed = await pack(module, { runtime: 'legacy', engine: undefined });
+    if (!packed.ok) throw new Error(packed.problem.message);
+    expect((await entriesOf(packed.value.path))[1]).toMatchObject({
+      name: 'component.wasm',
+      content: Buffer.from(module),
+    });
+    expect(packed.value.component.notes).toEqual([expect.stringMatching(/"legacy" is deprecated/)]);
+    expect(await pack(COMPONENT_MAGIC, { runtime: 'legacy', engine: undefined })).toMatchObject({
+      ok: false,
+      problem: { code: 'component_invalid', message: 'This is not a core module: dist/component.wasm.' },
+    });
   });
 
   it('refuses a manifest that the registry would refuse', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { type BuiltComponent, buildProject, writeWhole } from './build-component.ts';
+import { type BuiltComponent, buildProject, SOURCE_MAP, writeWhole } from './build-component.ts';
 import { done, type Outcome, type Progress } from './outcome.ts';
 import { readProject } from './project.ts';
 
@@ -21,8 +21,8 @@ export interface PackedBundle {
 const ZSTD_LEVEL = 9;
 
 /**
- * Builds the component where needed and packs `dist/bundle.tar.zst`: manifest.json, then component.wasm. The same
- * manifest and component give the same bytes.
+ * Builds the component where needed and packs `dist/bundle.tar.zst`: manifest.json, component.wasm and, where there is one,
+ * source.map. The same manifest and sources give the same bytes.
  */
 export async function packBundle(dir: string, progress: Progress = () => {}): Promise<Outcome<PackedBundle>> {
   const started = performance.now();
@@ -32,9 +32,11 @@ export async function packBundle(dir: string, progress: Progress = () => {}): Pr
   const component = await buildProject(project.value, progress);
   if (!component.ok) return component;
 
+  const { path: componentPath, sourceMap } = component.value;
   const tar = await packTar([
     { name: 'manifest.json', content: manifestBytes },
-    { name: manifest.component, content: await readFile(component.value.path) },
+    { name: manifest.component, content: await readFile(componentPath) },
+    ...(sourceMap === undefined ? [] : [{ name: SOURCE_MAP, content: await readFile(sourceMap) }]),
   ]);
   const bundle = await promisify(zstdCompress)(tar, {
     params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },

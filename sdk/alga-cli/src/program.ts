@@ -156,10 +156,14 @@ function usage(code: string, message: string, fix: string): { ok: false; problem
 
 function builtSentence(component: BuiltComponent): string {
   const what = component.unchanged ? 'unchanged' : 'built';
-  return (
-    `${what} ${shown(component.path)}: ${renderSize(component.bytes)} with the engine, ` +
-    `${renderSize(component.sourceBytes)} of source, in ${renderTime(component.ms)}\n${component.contentHash}`
-  );
+  const size = renderSize(component.bytes);
+  const sizes =
+    component.sourceBytes === 0 ? size : `${size} with the engine, ${renderSize(component.sourceBytes)} of source`;
+  return [
+    `${what} ${shown(component.path)}: ${sizes}, in ${renderTime(component.ms)}`,
+    ...component.notes.map((note) => `note: ${note}`),
+    component.contentHash,
+  ].join('\n');
 }
 
 const shown = (path: string): string => relative(process.cwd(), path);

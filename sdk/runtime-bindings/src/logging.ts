@@ -18,8 +18,8 @@ function line(message: string, fields: Readonly<Record<string, unknown>> | undef
 }
 
 /**
- * Sends `console` to the log: in this engine, without stdio, it would go nowhere. Called per request and not at start,
- * because a host call during the build ends the build.
+ * Sends `console` to the log, where the engine would write it to standard output and lose the level. Called per request
+ * and not at start, because a host call during the build ends the build.
  */
 export function redirectConsole(log: Logger): void {
   const via =

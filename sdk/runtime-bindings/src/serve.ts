@@ -7,9 +7,6 @@ import { type ExtensionResponse, toWire } from './response.ts';
 import type { SecretsClient } from './secrets.ts';
 import type { StorageClient } from './storage.ts';
 
-/** A frame of the engine's own glue, named after a temporary folder of the machine that built the component. */
-const OWN_FRAME = /initializer\.js/;
-
 /** The host as an extension sees it. */
 export interface Host {
   readonly secrets: SecretsClient;
@@ -27,25 +24,14 @@ export interface HandlerInput extends Host {
 }
 
 /**
- * The code of an extension. An error it throws is logged and fails the call: the caller sees a 502 and never the message.
+ * The code of an extension. An error it throws fails the call: the caller sees a 502 and never the message, which goes to
+ * the extension's log.
  */
 export type Handler = (input: HandlerInput) => Promise<Response | ExtensionResponse> | Response | ExtensionResponse;
 
-/** Answers one request of the WIT by a handler. */
+/** Answers one request of the WIT by a handler. @throws what the handler throws; TypeError where it returns no response. */
 export async function serve(author: Handler, host: Host, wire: ExecuteRequest): Promise<ExecuteResponse> {
   redirectConsole(host.log);
-  try {
-    const input = { ...host, request: extensionRequest(wire.http), context: Object.freeze({ ...wire.context }) };
-    return await toWire(await author(input));
-  } catch (error) {
-    // The engine turns what is thrown from here into a trap without a text: this line is all that tells what happened.
-    host.log.error(describe(error));
-    throw error;
-  }
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return `the handler threw a ${typeof error} that is not an Error`;
-  const frames = (error.stack ?? '').split('\n').filter((frame) => frame !== '' && !OWN_FRAME.test(frame));
-  return [`${error.name}: ${error.message}`, ...frames].join('\n');
+  const input = { ...host, request: extensionRequest(wire.http), context: Object.freeze({ ...wire.context }) };
+  return toWire(await author(input));
 }

@@ -49,11 +49,11 @@ export function guestError(stderr: string, sourceMap: Uint8Array | undefined): G
 
 function linesOf(stderr: string): string[] {
   const quickjs = QUICKJS_ERROR.exec(stderr);
-  const text = quickjs === null ? stderr : `${unescape(quickjs[1] ?? '')}\n${unescape(quickjs[2] ?? '')}`;
+  const text = quickjs === null ? stderr : `${unescaped(quickjs[1] ?? '')}\n${unescaped(quickjs[2] ?? '')}`;
   return text.split('\n').map((line) => line.trim());
 }
 
-const unescape = (text: string): string =>
+const unescaped = (text: string): string =>
   text.replace(/\\(.)/g, (_, character: string) => (character === 'n' ? '\n' : character === 't' ? '\t' : character));
 
 interface Frame {
