@@ -19,7 +19,8 @@ export class Call implements Account {
   /** Host calls that the parent has not answered. */
   readonly waiting = new Map<number, (result: HostResult) => void>();
   readonly #suspensions = new Set<(error: Error) => void>();
-  readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  /** Made when first written to: most calls write nothing. */
+  readonly #decoders: Partial<Record<OutputStreamName, TextDecoder>> = {};
   #hostCalls = 0;
 
   constructor(id: number, limits: CallLimits, nowMs: number) {
@@ -67,6 +68,7 @@ export class Call implements Account {
 
   /** Text of what the guest writes, as far as the call may still write; empty where it may not. */
   output(stream: OutputStreamName, bytes: Uint8Array): string {
+    this.#decoders[stream] ??= new TextDecoder();
     const text = this.#decoders[stream].decode(bytes, { stream: true }).slice(0, Math.max(0, this.outputLeft));
     this.outputLeft -= text.length;
     if (stream === 'stderr') this.stderrTail = (this.stderrTail + text).slice(-STDERR_TAIL_CHARS);

@@ -26,6 +26,8 @@ export class Calls {
   readonly #components = new Map<string, Component>();
   readonly #calls = new Map<number, Call>();
   readonly #pools = new Pools();
+  /** Pools for which an instance will be made when there is time. */
+  readonly #warming = new Set<string>();
   #discardedBytes = 0;
 
   constructor(parts: CallsParts) {
@@ -110,8 +112,10 @@ export class Calls {
   // One ahead, so that the next call of a burst finds an instance ready.
   #warmUp(key: string, component: Component, memoryPages: number): void {
     const { turns } = this.#parts;
-    if (!this.#pools.isEmpty(key)) return;
+    if (this.#warming.has(key) || !this.#pools.isEmpty(key)) return;
+    this.#warming.add(key);
     turns.giveSpare(new Call(-1, WARM_UP_LIMITS, monotonicMs()), () => {
+      this.#warming.delete(key);
       if (!this.#pools.isEmpty(key)) return;
       component.instantiate(memoryPages).then(
         (instance) => this.#pools.put(key, instance),
