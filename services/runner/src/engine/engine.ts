@@ -102,12 +102,12 @@ export function createEngine(options: EngineOptions): Engine {
       onExit: (suspects) => {
         processes.delete(sandbox);
         if (spare === sandbox) spare = undefined;
+        const { tenantId } = sandbox;
         for (const contentHash of suspects) {
-          if (quarantine.crashed(contentHash, performance.now()) === 'quarantined') {
-            options.onFault({ kind: 'component_quarantined', contentHash });
+          if (quarantine.crashed(quarantineKey(tenantId, contentHash), performance.now()) === 'quarantined') {
+            options.onFault({ kind: 'component_quarantined', tenantId, contentHash });
           }
         }
-        const { tenantId } = sandbox;
         const tenant = tenants.get(tenantId);
         if (tenant?.sandbox !== sandbox) return;
         clearTimeout(tenant.idleTimer);
@@ -147,16 +147,16 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   async function execute(execution: Execution): Promise<Outcome> {
-    const { contentHash } = execution.artifact;
+    const key = quarantineKey(execution.tenantId, execution.artifact.contentHash);
     const begun = performance.now();
-    const admission = quarantine.admit(contentHash, begun);
+    const admission = quarantine.admit(key, begun);
     if (!admission.admitted) return { kind: 'quarantined', retryAfterMs: admission.retryAfterMs };
     let outcome = await attempt(execution);
     // A call that waited behind a guest that had to be killed has not been seen by any guest: it gets a fresh process.
     if (outcome.kind === 'crashed' && !outcome.started) {
       outcome = await attempt({ ...execution, deadlineMs: execution.deadlineMs - (performance.now() - begun) });
     }
-    if (admission.probe) quarantine.probed(contentHash, outcome.kind !== 'overloaded', performance.now());
+    if (admission.probe) quarantine.probed(key, outcome.kind !== 'overloaded', performance.now());
     keepSpare();
     return outcome;
   }
@@ -229,4 +229,9 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   return { confinement, execute, stats, drain, close };
+}
+
+// Per tenant: a tenant that crashes a component by what it sends must not take it from the others.
+function quarantineKey(tenantId: string, contentHash: string): string {
+  return `${tenantId}/${contentHash}`;
 }

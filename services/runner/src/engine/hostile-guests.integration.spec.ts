@@ -160,7 +160,7 @@ describe('a guest that never comes back from a host call', () => {
 });
 
 describe('a component that crashes its sandboxes', () => {
-  it('is quarantined after the third, by its hash, while the same tenant’s other component runs', async () => {
+  it('is quarantined for its tenant after the third, while that tenant’s other component and other tenants run', async () => {
     const poison = await guestArtifact('wat');
     for (let crash = 0; crash < 3; crash++) {
       const stuck: HostHandler = () => new Promise(() => undefined);
@@ -176,6 +176,8 @@ describe('a component that crashes its sandboxes', () => {
       retryAfterMs: expect.any(Number),
     });
     expect((await harness.run(ROUTES.state, { tenantId: 'poisoned' })).kind).toBe('response');
-    expect(harness.faults).toContainEqual({ kind: 'component_quarantined', contentHash: poison.contentHash });
+    expect((await harness.run(ROUTES.state, { artifact: poison, tenantId: 'neighbour' })).kind).toBe('response');
+    const { contentHash } = poison;
+    expect(harness.faults).toContainEqual({ kind: 'component_quarantined', tenantId: 'poisoned', contentHash });
   });
 });

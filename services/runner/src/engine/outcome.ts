@@ -101,4 +101,4 @@ export type Fault =
       readonly tenantId: string;
       readonly reason: 'unresponsive' | 'protocol_violation' | 'memory';
     }
-  | { readonly kind: 'component_quarantined'; readonly contentHash: string };
+  | { readonly kind: 'component_quarantined'; readonly tenantId: string; readonly contentHash: string };

@@ -5,7 +5,7 @@ const WINDOW_MS = 60_000;
 /** First pause; each crash of a probe doubles it. */
 const PAUSE_MS = 10_000;
 const MAX_PAUSE_MS = 300_000;
-/** Hashes remembered; the least recent is forgotten, which costs three more crashes at the worst. */
+/** Components remembered; the least recent is forgotten, which costs three more crashes at the worst. */
 const MAX_REMEMBERED = 1_000;
 
 type Record =
@@ -18,48 +18,48 @@ export type Admission =
   | { readonly admitted: true; readonly probe: boolean }
   | { readonly admitted: false; readonly retryAfterMs: number };
 
-/** Keeps components away that crash their sandboxes: a circuit breaker per content hash. Times are monotonic, in ms. */
+/** Keeps components away that crash their sandboxes: a circuit breaker per component of a tenant. Times are monotonic, in ms. */
 export class Quarantine {
   readonly #records = new Map<string, Record>();
 
-  admit(contentHash: string, nowMs: number): Admission {
-    const record = this.#records.get(contentHash);
+  admit(component: string, nowMs: number): Admission {
+    const record = this.#records.get(component);
     if (record === undefined || record.state === 'closed') return { admitted: true, probe: false };
     if (record.state === 'probing') return { admitted: false, retryAfterMs: record.pauseMs };
     if (nowMs < record.untilMs) return { admitted: false, retryAfterMs: Math.ceil(record.untilMs - nowMs) };
-    this.#set(contentHash, { state: 'probing', pauseMs: record.pauseMs });
+    this.#set(component, { state: 'probing', pauseMs: record.pauseMs });
     return { admitted: true, probe: true };
   }
 
   /** A sandbox died of it. */
-  crashed(contentHash: string, nowMs: number): 'quarantined' | 'counted' {
-    const record = this.#records.get(contentHash) ?? { state: 'closed', crashes: [] };
+  crashed(component: string, nowMs: number): 'quarantined' | 'counted' {
+    const record = this.#records.get(component) ?? { state: 'closed', crashes: [] };
     if (record.state === 'open') return 'quarantined';
     if (record.state === 'probing') {
       const pauseMs = Math.min(MAX_PAUSE_MS, record.pauseMs * 2);
-      this.#set(contentHash, { state: 'open', untilMs: nowMs + pauseMs, pauseMs });
+      this.#set(component, { state: 'open', untilMs: nowMs + pauseMs, pauseMs });
       return 'quarantined';
     }
     const crashes = [...record.crashes.filter((at) => nowMs - at < WINDOW_MS), nowMs];
     if (crashes.length < MAX_CRASHES) {
-      this.#set(contentHash, { state: 'closed', crashes });
+      this.#set(component, { state: 'closed', crashes });
       return 'counted';
     }
-    this.#set(contentHash, { state: 'open', untilMs: nowMs + PAUSE_MS, pauseMs: PAUSE_MS });
+    this.#set(component, { state: 'open', untilMs: nowMs + PAUSE_MS, pauseMs: PAUSE_MS });
     return 'quarantined';
   }
 
   /** A probe has ended without a crash; `ran` false: it did not come to run, and the next call is the probe. */
-  probed(contentHash: string, ran: boolean, nowMs: number): void {
-    const record = this.#records.get(contentHash);
+  probed(component: string, ran: boolean, nowMs: number): void {
+    const record = this.#records.get(component);
     if (record?.state !== 'probing') return;
-    if (ran) this.#records.delete(contentHash);
-    else this.#set(contentHash, { state: 'open', untilMs: nowMs, pauseMs: record.pauseMs });
+    if (ran) this.#records.delete(component);
+    else this.#set(component, { state: 'open', untilMs: nowMs, pauseMs: record.pauseMs });
   }
 
-  #set(contentHash: string, record: Record): void {
-    this.#records.delete(contentHash);
-    this.#records.set(contentHash, record);
+  #set(component: string, record: Record): void {
+    this.#records.delete(component);
+    this.#records.set(component, record);
     const [oldest] = this.#records.keys();
     if (this.#records.size > MAX_REMEMBERED && oldest !== undefined) this.#records.delete(oldest);
   }
