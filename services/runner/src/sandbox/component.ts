@@ -49,7 +49,10 @@ export class Component {
     };
     const glue = await evaluateGlue(new TextDecoder('utf-8', { fatal: true }).decode(glueBytes), entry, {
       charge: (bytes) => running().charge(bytes),
-      suspend: (answer) => running().suspended(answer),
+      suspender: () => {
+        const call = running();
+        return (answer) => call.suspended(answer);
+      },
       later: (task, ms) => {
         const call = running();
         setTimeout(() => {

@@ -30,8 +30,8 @@ export interface Glue {
 
 interface RealmParts {
   readonly charge: Charge;
-  /** Holds a suspended guest until the host has answered, see host-imports.ts. */
-  readonly suspend: (answer: Promise<unknown>) => Promise<unknown>;
+  /** What holds the guest of the running call until the host has answered. */
+  readonly suspender: () => (answer: Promise<unknown>) => Promise<unknown>;
   /** As `setTimeout`; the task belongs to the call that set it. */
   readonly later: (task: () => void, ms: number) => void;
 }
@@ -50,7 +50,7 @@ export async function evaluateGlue(source: string, name: string, parts: RealmPar
     console: silent,
   });
   chargeSlices(realm.ArrayBuffer.prototype, parts.charge);
-  suspendThrough(realm.WebAssembly, parts.suspend);
+  suspendThrough(realm.WebAssembly, parts.suspender);
   const module = new SourceTextModule(source, {
     context: realm,
     identifier: name,
@@ -75,12 +75,14 @@ interface SuspendingHolder {
 
 // Where an import without a WIT result rejects, jco 1.35 leaves the guest suspended for ever, and V8 never frees its
 // stack (measured: 5 MB each). So what V8 waits for is made here, beneath the glue.
-function suspendThrough(webAssembly: SuspendingHolder, suspend: RealmParts['suspend']): void {
+function suspendThrough(webAssembly: SuspendingHolder, suspender: RealmParts['suspender']): void {
   const Native = webAssembly.Suspending;
   webAssembly.Suspending = class {
     constructor(fn: AnyAsync) {
       // biome-ignore lint/correctness/noConstructorReturn: the glue must get V8's own object.
       return new Native((...args) => {
+        // Before the host is asked, which ends the guest's turn.
+        const suspend = suspender();
         const answer = fn(...args);
         // A function that need not wait stays synchronous.
         return isThenable(answer) ? suspend(answer) : answer;
