@@ -1,4 +1,5 @@
 import { isPlainName, MAX_FILES, MAX_TOTAL_BYTES } from './plain-name.ts';
+import { type ArtifactTraits, hasExactly, parseTraits } from './traits.ts';
 
 /** One file of an artifact, as the signature covers it. `size` in bytes, `sha256` in lower-case hex. */
 interface ArtifactFile {
@@ -8,7 +9,7 @@ interface ArtifactFile {
 }
 
 /** What the registry signs: everything a runner must be able to check before it evaluates a byte (I9). */
-export interface ArtifactDescriptor {
+export interface ArtifactDescriptor extends ArtifactTraits {
   /** `sha256:<hex>` of the component that the files were made from. */
   readonly contentHash: string;
   /** Name of the glue module among `files`. */
@@ -29,13 +30,25 @@ const SHA256_HEX = /^[0-9a-f]{64}$/;
 const IMPORT_NAME = /^[a-z0-9][a-z0-9:/@.+-]{0,127}$/;
 const CREATED_AT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/;
 const MAX_IMPORTS = 64;
+const MEMBERS = [
+  'contentHash',
+  'createdAt',
+  'engine',
+  'entry',
+  'files',
+  'imports',
+  'modules',
+  'pool',
+  'runtime',
+  'sourceMap',
+] as const satisfies (keyof ArtifactDescriptor)[];
 
 /** Strict: known members only, all of them, each of its exact shape. `value` is parsed JSON. */
 export function parseDescriptor(value: unknown): ParsedDescriptor {
-  if (!hasExactly(value, ['contentHash', 'createdAt', 'entry', 'files', 'imports'])) {
+  if (!hasExactly(value, MEMBERS)) {
     return refuse('the descriptor has missing or unknown members');
   }
-  const { contentHash, createdAt, entry, files, imports } = value;
+  const { contentHash, createdAt, engine, entry, files, imports, modules, pool, runtime, sourceMap } = value;
   if (!matches(contentHash, CONTENT_HASH)) return refuse('contentHash is not sha256:<hex>');
   if (!matches(createdAt, CREATED_AT)) return refuse('createdAt is not an RFC 3339 time in UTC');
   if (!Array.isArray(imports) || imports.length > MAX_IMPORTS || !imports.every((name) => matches(name, IMPORT_NAME))) {
@@ -61,13 +74,19 @@ export function parseDescriptor(value: unknown): ParsedDescriptor {
   if (names.size !== files.length) return refuse('a file name is doubled');
   if (total > MAX_TOTAL_BYTES) return refuse(`more than ${MAX_TOTAL_BYTES} bytes`);
   if (typeof entry !== 'string' || !names.has(entry)) return refuse('entry names none of the files');
-  return { ok: true, descriptor: { contentHash, createdAt, entry, files: parsed, imports: imports as string[] } };
-}
-
-function hasExactly<K extends string>(value: unknown, members: readonly K[]): value is Record<K, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const own = Object.keys(value);
-  return own.length === members.length && members.every((member) => Object.hasOwn(value, member));
+  const described = parseTraits({ runtime, engine, modules, pool, sourceMap }, names);
+  if (!described.ok) return described;
+  return {
+    ok: true,
+    descriptor: {
+      contentHash,
+      createdAt,
+      entry,
+      files: parsed,
+      imports: imports as string[],
+      ...described.traits,
+    },
+  };
 }
 
 function matches(value: unknown, pattern: RegExp): value is string {

@@ -3,10 +3,7 @@ import { type ArtifactDescriptor, parseDescriptor } from './descriptor.ts';
 import { sha256Hex } from './sha256.ts';
 
 /** What the signer states about the files beside their bytes. */
-interface ArtifactMeta {
-  readonly contentHash: string;
-  readonly entry: string;
-  readonly imports: readonly string[];
+interface ArtifactMeta extends Omit<ArtifactDescriptor, 'files' | 'createdAt'> {
   readonly createdAt: Date;
 }
 
@@ -38,6 +35,11 @@ export async function signArtifact(
     entry: meta.entry,
     files: [...files].map(([name, bytes]) => ({ name, sha256: sha256Hex(bytes), size: bytes.byteLength })),
     imports: [...meta.imports],
+    runtime: meta.runtime,
+    engine: meta.engine,
+    modules: [...meta.modules].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    pool: meta.pool,
+    sourceMap: meta.sourceMap,
   });
   if (!described.ok) throw new TypeError(`the artifact cannot be signed: ${described.reason}`);
   const { descriptor } = described;

@@ -6,12 +6,21 @@ const contentHash = `sha256:${'a'.repeat(64)}`;
 const files = new Map([
   ['component.js', new TextEncoder().encode('glue')],
   ['component.core.wasm', new Uint8Array([0, 1, 2])],
+  ['source.map', new TextEncoder().encode('{}')],
 ]);
+const traits = {
+  runtime: 'component',
+  engine: 'quickjs',
+  modules: [{ name: 'component.core.wasm', memory: { minPages: 2, maxPages: 4096 } }],
+  pool: { reusable: false, reason: 'its code contains table.set, whose effect cannot be undone' },
+  sourceMap: 'source.map',
+} as const;
 const meta = {
   contentHash,
   entry: 'component.js',
   imports: ['alga:extension/secrets@1.0.0'],
   createdAt: new Date('2026-11-23T10:00:00.000Z'),
+  ...traits,
 };
 
 let privateKey: JWK;
@@ -58,6 +67,7 @@ describe('I9: verifyArtifact', () => {
         files,
         imports: meta.imports,
         createdAt: '2026-11-23T10:00:00.000Z',
+        ...traits,
       },
     });
   });
@@ -119,7 +129,29 @@ describe('I9: verifyArtifact', () => {
     entry: 'component.js',
     files: [file],
     imports: [],
+    runtime: 'legacy',
+    engine: 'legacy',
+    modules: [],
+    pool: { reusable: true },
+    sourceMap: null,
   };
+  const module = { name: 'm.wasm', memory: null };
+  const withModule = { ...descriptor, files: [file, { ...file, name: 'm.wasm' }], modules: [module] };
+  const pages = (minPages: unknown, maxPages: unknown) => ({
+    ...withModule,
+    modules: [{ ...module, memory: { minPages, maxPages } }],
+  });
+  it.each([
+    ['without a core module', descriptor],
+    ['with one', withModule],
+    ['with one that has a memory', pages(0, 4096)],
+  ])('takes a well-signed descriptor %s for its word', async (_kind, payload) => {
+    // The files are others: it gets as far as them.
+    expect(await verify({ signature: await signed(payload) })).toMatchObject({
+      reason: expect.stringMatching(/^files are missing|^a signed file is missing|^a file is not the signed one/),
+    });
+  });
+
   it.each([
     ['not JSON', 'x'],
     ['not an object', []],
@@ -135,9 +167,27 @@ describe('I9: verifyArtifact', () => {
     ['more bytes than fit', { ...descriptor, files: [{ ...file, size: 2 ** 40 }] }],
     ['an entry that is not a file', { ...descriptor, entry: 'other.js' }],
     ['an import that is not a name', { ...descriptor, imports: ['a b'] }],
+    ['an unknown runtime', { ...descriptor, runtime: 'process' }],
+    ['an unknown engine', { ...descriptor, engine: 'v8' }],
+    ['a core module without an entry in modules', { ...withModule, modules: [] }],
+    ['an entry in modules without a core module', { ...descriptor, modules: [module] }],
+    ['a doubled entry in modules', { ...withModule, modules: [module, module] }],
+    ['an unknown member in modules', { ...withModule, modules: [{ ...module, more: 1 }] }],
+    ['modules that are no list', { ...descriptor, modules: {} }],
+    ['a memory of half a page', pages(0.5, 1)],
+    ['a memory above the platform’s', pages(0, 4097)],
+    ['a memory that shrinks', pages(2, 1)],
+    ['a memory without a maximum', { ...withModule, modules: [{ ...module, memory: { minPages: 1 } }] }],
+    ['a pool without a reason', { ...descriptor, pool: { reusable: false } }],
+    ['a pool with a reason too many', { ...descriptor, pool: { reusable: true, reason: 'x' } }],
+    ['a pool with a reason that is a book', { ...descriptor, pool: { reusable: false, reason: 'x'.repeat(401) } }],
+    ['a source map that is not a file', { ...descriptor, sourceMap: 'source.map' }],
+    ['no word about a source map', { ...descriptor, sourceMap: undefined }],
     ['__proto__ for a member', `{"__proto__":1,${JSON.stringify(descriptor).slice(1)}`],
   ])('refuses a well-signed descriptor with %s', async (_kind, payload) => {
-    expect(await verify({ signature: await signed(payload) })).toMatchObject({ ok: false });
+    const verified = await verify({ signature: await signed(payload) });
+    expect(verified).toMatchObject({ ok: false });
+    expect(verified).not.toMatchObject({ reason: expect.stringMatching(/file is|files are missing/) });
   });
 });
 

@@ -3,12 +3,9 @@ import { type ArtifactDescriptor, parseDescriptor } from './descriptor.ts';
 import { sha256Hex } from './sha256.ts';
 import { ARTIFACT_ALG, ARTIFACT_TYP } from './sign.ts';
 
-interface VerifiedArtifact {
-  readonly contentHash: string;
-  readonly entry: string;
+/** The descriptor, with the bytes of the files in place of their hashes. */
+interface VerifiedArtifact extends Omit<ArtifactDescriptor, 'files'> {
   readonly files: Map<string, Uint8Array>;
-  readonly imports: readonly string[];
-  readonly createdAt: string;
 }
 
 type Verification =
@@ -70,8 +67,7 @@ function checkFiles(descriptor: ArtifactDescriptor, files: ReadonlyMap<string, U
     if (bytes.byteLength !== size || sha256Hex(bytes) !== sha256) return refuse('a file is not the signed one');
     verified.set(name, bytes);
   }
-  const { contentHash, entry, imports, createdAt } = descriptor;
-  return { ok: true, artifact: { contentHash, entry, files: verified, imports, createdAt } };
+  return { ok: true, artifact: { ...descriptor, files: verified } };
 }
 
 // Exactly three members: b64, crit, jwk, jku, x5c and whatever comes next have no place to stand.
