@@ -94,7 +94,7 @@ async function publish(path: string, options: PublishCommandOptions, terminal: T
   const file = await bundleAt(path, progress);
   if (!file.ok) return file;
   progress(`publishing to ${URL.canParse(options.registry) ? new URL(options.registry).origin : 'the registry'}`);
-  return publishBundle({ file: file.value, registry: options.registry, token: token.value });
+  return publishBundle({ file: file.value, registry: options.registry, token: token.value, progress });
 }
 
 async function bundleAt(path: string, progress: Progress): Promise<Outcome<string>> {

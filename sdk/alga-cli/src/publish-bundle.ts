@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { FieldError } from '@alga/contracts';
-import { done, type Outcome, type Problem, refused } from './outcome.ts';
+import { done, type Outcome, type Problem, type Progress, refused } from './outcome.ts';
 
 export interface PublishOptions {
   /** Path of a `bundle.tar.zst`. */
@@ -11,6 +11,8 @@ export interface PublishOptions {
   readonly token: string;
   /** Milliseconds until the registry counts as unreachable. Publishing compiles the component: seconds are normal. */
   readonly deadlineMs?: number;
+  /** Hears of each stage that the registry begins. */
+  readonly progress?: Progress;
 }
 
 export interface PublishedVersion {
@@ -20,34 +22,40 @@ export interface PublishedVersion {
 }
 
 const DEADLINE_MS = 120_000;
-/** A problem document is a few hundred bytes; more than this is not from a registry. */
+/** A receipt and some twenty lines of progress have a few thousand bytes; more than this is not from a registry. */
 const MAX_ANSWER_BYTES = 64 * 1024;
+/** One JSON text per line: what goes on, then the end. */
+const NDJSON = 'application/x-ndjson';
+/** It is shown on a terminal. */
+const STAGE = /^[a-z][a-z ]{0,31}$/;
 
 /** Uploads a bundle. */
 export async function publishBundle(options: PublishOptions): Promise<Outcome<PublishedVersion>> {
   const endpoint = endpointOf(options.registry);
   if (!endpoint.ok) return endpoint;
   const body = await readFile(options.file);
-  let status: number;
-  let answer: unknown;
+  let answer: Answer;
   try {
     const response = await fetch(endpoint.value, {
       method: 'POST',
-      headers: { 'content-type': 'application/zstd', authorization: `Bearer ${options.token}` },
+      headers: {
+        'content-type': 'application/zstd',
+        accept: `${NDJSON}, application/json, application/problem+json`,
+        authorization: `Bearer ${options.token}`,
+      },
       body,
       // A redirect would take the bundle, and with some clients the token, to a host nobody named.
       redirect: 'manual',
       signal: AbortSignal.timeout(options.deadlineMs ?? DEADLINE_MS),
     });
-    status = response.status;
-    answer = await readJson(response);
+    answer = await readAnswer(response, options.progress ?? (() => {}));
   } catch (error) {
     return unreachable(endpoint.value.origin, error);
   }
-  if (status >= 200 && status < 300) {
-    return isPublished(answer) ? done(pick(answer)) : notARegistry(endpoint.value.origin, status);
-  }
-  return isProblem(answer) ? refused(problemOf(answer)) : notARegistry(endpoint.value.origin, status);
+  const { published, problem, status } = answer;
+  if (isPublished(published)) return done(pick(published));
+  if (isProblem(problem)) return refused(problemOf(problem));
+  return notARegistry(endpoint.value.origin, status);
 }
 
 function endpointOf(registry: string): Outcome<URL> {
@@ -66,16 +74,50 @@ function endpointOf(registry: string): Outcome<URL> {
   return done(new URL(`${base.pathname.replace(/\/+$/, '')}/v1/bundles`, base));
 }
 
-async function readJson(response: Response): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
+/** What the registry says in the end: one of the two, or neither where it is no registry. */
+interface Answer {
+  readonly status: number;
+  readonly published?: unknown;
+  readonly problem?: unknown;
+}
+
+async function readAnswer(response: Response, progress: Progress): Promise<Answer> {
+  const { status, ok } = response;
+  if (!(response.headers.get('content-type') ?? '').startsWith(NDJSON)) {
+    let text = '';
+    for await (const piece of textOf(response)) text += piece;
+    return ok ? { status, published: parseJson(text) } : { status, problem: parseJson(text) };
+  }
+  let held = '';
+  for await (const piece of textOf(response)) {
+    const lines = (held + piece).split('\n');
+    held = lines.pop() ?? '';
+    for (const line of lines) {
+      const said = parseJson(line);
+      if (!isRecord(said)) return { status };
+      const { stage, state, result, problem } = said;
+      if (result !== undefined) return { status, published: result };
+      if (problem !== undefined) return { status, problem };
+      if (state === 'begun' && typeof stage === 'string' && STAGE.test(stage)) progress(`publishing: ${stage}`);
+    }
+  }
+  return { status };
+}
+
+/** The body's text as it arrives; cut off where it is too large to be an answer. */
+async function* textOf(response: Response): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) return undefined;
-    chunks.push(chunk);
+    if (size > MAX_ANSWER_BYTES) return;
+    yield decoder.decode(chunk, { stream: true });
   }
+}
+
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -46,6 +46,7 @@ await runService({
       bundles: await openBlobStore(bus.connection, BUNDLE_BUCKET, { create: true }),
       versions,
       signingKey: config.signingKey,
+      legacyUntil: config.legacyUploadsUntil,
       announce: ({ extensionId, version, contentHash, publishedAt }) =>
         bus.publish(
           channels.extensionPublished,
@@ -58,6 +59,11 @@ await runService({
     const authenticate = authenticator(bus);
     bindArtifactChannel(bus, versions);
     bindCatalogueRoutes({ http, authenticate, versions });
-    await bindPublishRoutes({ http, authenticate, publish: (upload, publisher) => publish(upload, publisher, parts) });
+    await bindPublishRoutes({
+      http,
+      logger,
+      authenticate,
+      publish: (upload, publisher, report) => publish(upload, publisher, parts, report),
+    });
   },
 });

@@ -21,6 +21,12 @@ const KEYS: Readonly<Record<string, ApikeyVerifyReply>> = {
   alga_invoking_for_acme: { keyId: 'k-invoke', tenantId: 'acme', scopes: ['invoke'] },
 };
 const ACME = 'alga_publisher_of_acme';
+/** What a component goes through, in order. */
+const STAGES = [
+  ...['archive', 'manifest', 'version', 'component'],
+  ...['structure', 'imports', 'transpile', 'patch'],
+  ...['capabilities', 'store'],
+];
 const READ = { maxBytes: 64 * 1024 * 1024, deadlineMs: 5_000 };
 
 let registry: RunningRegistry;
@@ -70,7 +76,7 @@ describe('publishing', () => {
       },
     });
     expect((published.body.checks as { name: string; ok: boolean }[]).map(({ name, ok }) => [name, ok])).toEqual(
-      ['archive', 'manifest', 'version', 'component', 'imports', 'store'].map((name) => [name, true]),
+      STAGES.map((name) => [name, true]),
     );
     expect(await heard.promise).toMatchObject({ extensionId: 'happy', version: '1.0.0', contentHash });
 
@@ -200,7 +206,7 @@ describe('a bundle is refused', () => {
       status: 422,
       code: 'capability_undeclared',
       field: '/capabilities',
-      reason: 'alga:extension/secrets@1.0.0 is imported and needs secrets.get or secrets.list',
+      reason: 'alga:extension/secrets is imported and needs secrets.get or secrets.list',
     });
     await expect(artifactOf({ extensionId: 'greedy' })).rejects.toMatchObject({ code: 'not_found' });
   });
@@ -210,14 +216,18 @@ describe('a bundle is refused', () => {
     ['a core module', async () => Buffer.from('0061736d01000000', 'hex'), 'is a core module'],
     ['a preamble and nothing', async () => Buffer.from('0061736d0d000100', 'hex'), ''],
     ['cut off', async () => component.subarray(0, 900), ''],
-    ['without a handler', () => smallComponent(['secrets'], { handler: false }), 'does not export handler'],
     [
-      'in need of WASI',
+      'without a handler',
+      () => smallComponent(['secrets'], { handler: false }),
+      'does not export a function named handler',
+    ],
+    [
+      'in need of more WASI than there is',
       () =>
-        smallComponent(['wasi:random/random@0.2.0'], {
-          packages: 'package wasi:random@0.2.0 { interface random { get-random-u64: func() -> u64; } }',
+        smallComponent(['wasi:sockets/tcp@0.2.0'], {
+          packages: 'package wasi:sockets@0.2.0 { interface tcp { connect: func() -> u64; } }',
         }),
-      'imports wasi:random/random@0.2.0',
+      'imports wasi:sockets/tcp@0.2.0 (connect)',
     ],
     [
       'made for another major version',

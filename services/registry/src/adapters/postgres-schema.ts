@@ -1,6 +1,7 @@
 import type { Manifest } from '@alga/contracts';
 import { type ColumnType, type Generated, type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import type { Build } from '../core/version.ts';
 
 interface ExtensionsTable {
   extension_id: string;
@@ -17,6 +18,9 @@ interface VersionsTable {
   content_hash: string;
   manifest: ColumnType<Manifest, string, never>;
   manifest_sha256: string;
+  source_map_sha256: string | null;
+  /** Null: published before this column was there. */
+  build: ColumnType<Build | null, string | null, string>;
   imports: string[];
   object: string;
   signature: string;
@@ -60,6 +64,15 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .execute();
       await db.schema.createIndex('versions_by_content').on('versions').columns(['content_hash', 'sequence']).execute();
       await db.schema.createIndex('versions_by_age').on('versions').columns(['extension_id', 'sequence']).execute();
+    },
+  },
+  '0002-build-and-source-map': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .alterTable('versions')
+        .addColumn('source_map_sha256', 'text')
+        .addColumn('build', 'jsonb')
+        .execute();
     },
   },
 };

@@ -2,7 +2,7 @@ import { parseManifest } from '@alga/contracts';
 import { type TestDatabase, testDatabase } from '@alga/local-stack';
 import { migrate, openPostgres } from '@alga/storage';
 import { type Kysely, sql } from 'kysely';
-import type { Version } from '../core/version.ts';
+import type { Build, Version } from '../core/version.ts';
 import { manifestOf } from '../test-support/manifest.ts';
 import { MIGRATIONS, type RegistryDatabase } from './postgres-schema.ts';
 import { PostgresVersionStore } from './postgres-version-store.ts';
@@ -23,6 +23,16 @@ afterAll(async () => {
   await database?.drop();
 }, 60_000);
 
+const BUILD: Build = {
+  runtime: 'component',
+  engine: 'quickjs',
+  modules: [
+    { name: 'component.core.wasm', memory: { minPages: 1, maxPages: 4096 } },
+    { name: 'component.core2.wasm', memory: null },
+  ],
+  pool: { reusable: false, reason: 'it says "no"' },
+};
+
 function versionOf(extensionId: string, version = '1.0.0', contentHash = `sha256:${'a'.repeat(64)}`): Version {
   const parsed = parseManifest(JSON.parse(manifestOf({ extensionId, version })));
   if (!parsed.ok) throw new Error('the manifest of the spec is not valid');
@@ -32,6 +42,8 @@ function versionOf(extensionId: string, version = '1.0.0', contentHash = `sha256
     contentHash,
     manifest: parsed.manifest,
     manifestSha256: 'b'.repeat(64),
+    sourceMapSha256: undefined,
+    build: BUILD,
     imports: ['alga:extension/types@1.0.0', 'with,comma', 'with"quote'],
     object: 'c'.repeat(64),
     signature: 'header.payload.signature',
@@ -48,6 +60,15 @@ describe('the store of versions', () => {
     expect(await store.add(version, 'acme')).toBe('added');
     expect(await store.byVersion('round-trip', '1.0.0')).toEqual(version);
     expect(await store.standing('round-trip', '1.0.0')).toEqual({ exists: true, owner: 'acme', published: version });
+  });
+
+  it('keeps the hash of a source map, and knows nothing of a build that was not kept', async () => {
+    const version = { ...versionOf('mapped'), sourceMapSha256: 'e'.repeat(64), build: undefined };
+    await store.add(version, 'acme');
+    expect(await store.byVersion('mapped', '1.0.0')).toEqual(version);
+    const repaired = { ...version, object: 'f'.repeat(64), signature: 'a.b.c', artifactBytes: 56, build: BUILD };
+    await store.repair(repaired);
+    expect(await store.byVersion('mapped', '1.0.0')).toEqual(repaired);
   });
 
   it('adds a version once, whoever is first of several at the same moment', async () => {

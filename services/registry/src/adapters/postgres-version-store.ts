@@ -60,7 +60,12 @@ export class PostgresVersionStore implements VersionStore {
     await reaching(() =>
       this.#db
         .updateTable('versions')
-        .set({ object: version.object, signature: version.signature, artifact_bytes: version.artifactBytes })
+        .set({
+          object: version.object,
+          signature: version.signature,
+          artifact_bytes: version.artifactBytes,
+          ...(version.build === undefined ? {} : { build: JSON.stringify(version.build) }),
+        })
         .where('extension_id', '=', version.extensionId)
         .where('version', '=', version.version)
         .where('content_hash', '=', version.contentHash)
@@ -131,6 +136,8 @@ function fromRow(row: VersionRow | undefined): Version | undefined {
     contentHash: row.content_hash,
     manifest: row.manifest as ResolvedManifest, // written resolved, by toRow
     manifestSha256: row.manifest_sha256,
+    sourceMapSha256: row.source_map_sha256 ?? undefined,
+    build: row.build ?? undefined,
     imports: row.imports,
     object: row.object,
     signature: row.signature,
@@ -147,6 +154,8 @@ const toRow = (version: Version) => ({
   content_hash: version.contentHash,
   manifest: JSON.stringify(version.manifest),
   manifest_sha256: version.manifestSha256,
+  source_map_sha256: version.sourceMapSha256 ?? null,
+  build: version.build === undefined ? null : JSON.stringify(version.build),
   imports: [...version.imports],
   object: version.object,
   signature: version.signature,

@@ -4,6 +4,7 @@ import { manifestOf } from '../test-support/manifest.ts';
 import { readBundle } from './bundle.ts';
 
 const component = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00]);
+const module = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
 
 const refusalOf = async (files: Readonly<Record<string, Uint8Array | string>>) => {
   const result = readBundle(await tarOf(files));
@@ -17,6 +18,7 @@ describe('a bundle', () => {
       ok: true,
       manifest: { extensionId: 'sample', egress: [], limits: { timeoutMs: 10_000 } },
       contentHash: `sha256:${createHash('sha256').update(component).digest('hex')}`,
+      sourceMap: undefined,
     });
   });
 
@@ -27,11 +29,35 @@ describe('a bundle', () => {
     expect(await refusalOf(files)).toEqual({ code: 'bundle_invalid', errors: [{ field, reason: 'is missing' }] });
   });
 
-  it('takes a core module for what it is', async () => {
-    const module = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
-    expect(await refusalOf({ 'manifest.json': manifestOf(), 'component.wasm': module })).toEqual({
+  it('of a legacy extension is its manifest and its core module', async () => {
+    const manifest = manifestOf({ runtime: 'legacy' });
+    const result = readBundle(await tarOf({ 'manifest.json': manifest, 'component.wasm': module }));
+    expect(result).toMatchObject({ ok: true, manifest: { runtime: 'legacy' }, component: module });
+  });
+
+  it.each([
+    [
+      'component',
+      module,
+      'is a core module, not a component: build it with `alga build`, or set "runtime" to "legacy"',
+    ],
+    ['legacy', component, 'is a component, not a core module: set "runtime" to "component"'],
+    ['legacy', Buffer.from('MZ'), 'is not WebAssembly'],
+  ])('announced as %s has to hold one', async (runtime, bytes, reason) => {
+    expect(await refusalOf({ 'manifest.json': manifestOf({ runtime }), 'component.wasm': bytes })).toEqual({
       code: 'component_invalid',
-      errors: [{ field: 'component.wasm', reason: 'is a core module, not a component' }],
+      errors: [{ field: 'component.wasm', reason }],
+    });
+  });
+
+  it('may bring a source map, known by its hash', async () => {
+    const bytes = Buffer.from('{"version":3,"mappings":"","sources":[]}');
+    const files = { 'manifest.json': manifestOf(), 'component.wasm': component, 'source.map': bytes };
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    expect(readBundle(await tarOf(files))).toMatchObject({ ok: true, sourceMap: { bytes, sha256 } });
+    expect(await refusalOf({ ...files, 'source.map': '{"version":2}' })).toEqual({
+      code: 'bundle_invalid',
+      errors: [{ field: 'source.map', reason: 'has a version other than 3' }],
     });
   });
 

@@ -1,48 +1,55 @@
+import { HOST_FUNCTIONS } from '@alga/contracts';
 import { checkImports } from './imports.ts';
 
-const refusalOf = (imports: string[], declared: string[] = []) => {
-  const result = checkImports(imports, declared);
+const refusalOf = (names: string[], declared: string[] = []) => {
+  const functions = names.map((name) => {
+    const [inInterface = '', witFunction = ''] = name.split('#');
+    return { interface: inInterface, function: witFunction };
+  });
+  const result = checkImports(functions, declared);
   return result.ok ? 'accepted' : { code: result.code, errors: result.errors };
 };
 
 describe('what a component imports', () => {
-  it('is within the manifest when each interface has a declared capability, in either spelling', () => {
-    const imports = ['alga:extension/types@1.0.0', 'alga:extension/secrets@1.0.0', 'alga:extension/storage'];
-    expect(refusalOf(imports, ['secrets.get', 'storage.read'])).toBe('accepted');
-    expect(refusalOf(imports, ['secrets.list', 'storage.write'])).toBe('accepted');
-  });
-
-  it('needs no capability for types alone, or for nothing at all', () => {
-    expect(refusalOf(['alga:extension/types@1.0.0'])).toBe('accepted');
+  it('is within the manifest when it imports nothing, or a capability of each interface is declared', () => {
     expect(refusalOf([])).toBe('accepted');
+    const whole = ['secrets#get', 'secrets#list-keys', 'storage#get', 'storage#put', 'storage#delete'];
+    expect(refusalOf(whole, ['secrets.get', 'storage.read'])).toBe('accepted');
+    expect(refusalOf(whole, ['secrets.list', 'storage.write'])).toBe('accepted');
   });
 
-  it('is refused beyond the manifest, naming the interface and what it needs', () => {
-    expect(refusalOf(['alga:extension/secrets@1.0.0', 'alga:extension/http@1.0.0'], ['secrets.get'])).toEqual({
+  it('needs the capability of the very function where it imports no other of its interface', () => {
+    expect(refusalOf(['storage#get'], ['storage.read'])).toBe('accepted');
+    expect(refusalOf(['storage#get'], ['storage.write'])).toEqual({
       code: 'capability_undeclared',
-      errors: [{ field: '/capabilities', reason: 'alga:extension/http@1.0.0 is imported and needs http.fetch' }],
+      errors: [{ field: '/capabilities', reason: 'alga:extension/storage is imported and needs storage.read' }],
     });
   });
 
-  it.each([
-    'wasi:cli/environment@0.2.0',
-    'wasi:http/outgoing-handler@0.2.0',
-    'alga:extension/secrets@2.0.0',
-    'alga:extension/secrets@1.0.1',
-    'alga:extension/secrets@1.0.0@1.0.0',
-    'alga:extension/root@1.0.0',
-    'alga:extension',
-    'alga:extension/secrets/get@1.0.0',
-    'alga:extension-evil/secrets@1.0.0',
-    'other:package/secrets@1.0.0',
-    'log',
-    '__proto__',
-    'alga:extension/__proto__',
-    'alga:extension/constructor@1.0.0',
-    '',
-  ])('is refused when it is %s', (name) => {
-    const refusal = refusalOf([name], ['secrets.get', 'secrets.list']);
-    expect(refusal).toMatchObject({ code: 'component_invalid', errors: [{ field: 'component.wasm' }] });
-    expect(JSON.stringify(refusal)).toContain(name);
+  it('is refused beyond the manifest, naming each interface and what it needs', () => {
+    expect(
+      refusalOf(['secrets#get', 'secrets#list-keys', 'http#fetch', 'context#get-context'], ['context.read']),
+    ).toEqual({
+      code: 'capability_undeclared',
+      errors: [
+        { field: '/capabilities', reason: 'alga:extension/secrets is imported and needs secrets.get or secrets.list' },
+        { field: '/capabilities', reason: 'alga:extension/http is imported and needs http.fetch' },
+      ],
+    });
+  });
+
+  it.each(['secrets#read-all', 'root#shell', '__proto__#get', 'constructor#'])(
+    'is refused when nobody knows it: %s',
+    (name) => {
+      expect(refusalOf([name], ['secrets.get', 'secrets.list'])).toMatchObject({ code: 'capability_undeclared' });
+    },
+  );
+
+  it('is judged for every function that the platform has', () => {
+    for (const host of HOST_FUNCTIONS) {
+      const name = `${host.interface}#${host.witFunction}`;
+      expect(refusalOf([name], [host.capability])).toBe('accepted');
+      expect(refusalOf([name])).toMatchObject({ code: 'capability_undeclared' });
+    }
   });
 });

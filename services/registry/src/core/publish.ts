@@ -9,9 +9,12 @@ import type { Compiled, ComponentCompiler } from '../ports/component-compiler.ts
 import type { Decompressor } from '../ports/decompressor.ts';
 import type { VersionStore } from '../ports/version-store.ts';
 import { type Bundle, readBundle } from './bundle.ts';
+import { type Check, createChecklist, type ReportStage } from './checklist.ts';
 import { checkImports } from './imports.ts';
+import { checkLegacyEnd } from './legacy.ts';
 import { type Refusal, refuse } from './refusal.ts';
-import { isSameUpload, mayPublish, type Publisher, type Version } from './version.ts';
+import { SOURCE_MAP } from './source-map.ts';
+import { type Build, isSameUpload, mayPublish, type Publisher, type Version } from './version.ts';
 
 /** What the largest bundle may unpack to, in bytes: seven StarlingMonkey guests. */
 const MAX_UNPACKED_BYTES = 96 * 1024 * 1024;
@@ -25,6 +28,8 @@ export interface PublishingParts {
   readonly bundles: BundleStore;
   readonly versions: VersionStore;
   readonly signingKey: JWK;
+  /** When new versions may no longer be legacy core modules; undefined: no end is set. */
+  readonly legacyUntil: Date | undefined;
   /** Tells the platform; called again when the same upload comes again. */
   readonly announce: (version: Version) => Promise<void>;
   readonly now: () => Date;
@@ -32,66 +37,80 @@ export interface PublishingParts {
   readonly clock: () => number;
 }
 
-/** One check that the bundle passed, and how long it took. */
-export interface Check {
-  readonly name: string;
-  readonly ok: true;
-  readonly ms: number;
-}
+type BuiltVersion = Version & { readonly build: Build };
 
 export type Publication =
-  | { readonly ok: true; readonly created: boolean; readonly version: Version; readonly checks: readonly Check[] }
+  | {
+      readonly ok: true;
+      readonly created: boolean;
+      readonly version: BuiltVersion;
+      readonly checks: readonly Check[];
+    }
   | Refusal;
 
-/** Publishes a bundle (tar.zst), or says why not. @throws AlgaError `unavailable` when a store cannot be reached. */
-export async function publish(upload: Uint8Array, publisher: Publisher, parts: PublishingParts): Promise<Publication> {
-  const checks: Check[] = [];
-  let since = parts.clock();
-  const passed = (name: string) => {
-    const now = parts.clock();
-    checks.push({ name, ok: true, ms: Math.round((now - since) * 10) / 10 });
-    since = now;
-  };
+/**
+ * Publishes a bundle (tar.zst), or says why not.
+ * @param report hears of each stage.
+ * @throws AlgaError `unavailable` when a store cannot be reached.
+ */
+export async function publish(
+  upload: Uint8Array,
+  publisher: Publisher,
+  parts: PublishingParts,
+  report: ReportStage,
+): Promise<Publication> {
+  const { begin, finish } = createChecklist(parts.clock, report);
 
+  begin('archive');
   const archive = await parts.decompressor.decompress(upload, MAX_UNPACKED_BYTES);
   if (!archive.ok) return refuse('bundle_invalid', '/', archive.reason);
-  passed('archive');
+  begin('manifest');
   const bundle = readBundle(archive.bytes);
   if (!bundle.ok) return bundle;
-  passed('manifest');
 
-  const { extensionId, version } = bundle.manifest;
+  begin('version');
+  const { extensionId, version, runtime, capabilities } = bundle.manifest;
   const standing = await parts.versions.standing(extensionId, version);
   if (standing.exists && !mayPublish(publisher, standing.owner)) {
     return foreignExtension();
   }
   const { published } = standing;
   if (published !== undefined) {
-    if (!isSameUpload(published, bundle)) return versionExists(published);
-    if (await isStored(published, parts.bundles)) {
+    if (!isSameUpload(published, identityOf(bundle))) return versionExists(published);
+    if (hasBuild(published) && (await isStored(published, parts.bundles))) {
       await parts.announce(published);
-      return { ok: true, created: false, version: published, checks };
+      return { ok: true, created: false, version: published, checks: finish() };
     }
+  } else {
+    const legacy = checkLegacyEnd(runtime, parts.legacyUntil, parts.now());
+    if (!legacy.ok) return legacy;
   }
-  passed('version');
 
-  const compiled = await parts.compiler.compile(bundle.component);
+  begin('component');
+  const compiled = await parts.compiler.compile(bundle.component, runtime, begin);
   if (!compiled.ok) return refuse('component_invalid', 'component.wasm', compiled.reason);
-  passed('component');
-  const imports = checkImports(compiled.imports, bundle.manifest.capabilities);
+  begin('capabilities');
+  const imports = checkImports(compiled.functions, capabilities);
   if (!imports.ok) return imports;
-  passed('imports');
 
+  begin('store');
   const made = await store(bundle, compiled, publisher, parts);
-  passed('store');
   if (published !== undefined) {
     const repaired = { ...made, publishedAt: published.publishedAt, publishedBy: published.publishedBy };
     await parts.versions.repair(repaired);
     await parts.announce(repaired);
-    return { ok: true, created: false, version: repaired, checks };
+    return { ok: true, created: false, version: repaired, checks: finish() };
   }
-  return register(made, standing.exists ? standing.owner : publisher.tenantId, checks, parts);
+  return register(made, standing.exists ? standing.owner : publisher.tenantId, finish, parts);
 }
+
+const identityOf = ({ contentHash, manifestSha256, sourceMap }: Bundle) => ({
+  contentHash,
+  manifestSha256,
+  sourceMapSha256: sourceMap?.sha256,
+});
+
+const hasBuild = (version: Version): version is BuiltVersion => version.build !== undefined;
 
 /** Signs and stores the artifact (I9). Nothing leads to it until its version is added, so a failure leaves no trace. */
 async function store(
@@ -99,19 +118,26 @@ async function store(
   compiled: Compiled & { readonly ok: true },
   publisher: Publisher,
   parts: PublishingParts,
-): Promise<Version> {
+): Promise<BuiltVersion> {
   const publishedAt = parts.now();
+  const { contentHash, sourceMap } = bundle;
+  const { entry, imports, runtime, engine, modules, pool } = compiled;
+  const build = { runtime, engine, modules, pool };
+  const files = new Map(compiled.files);
+  if (sourceMap !== undefined) files.set(SOURCE_MAP, sourceMap.bytes);
   const { signature } = await signArtifact(
-    compiled.files,
+    files,
     {
-      contentHash: bundle.contentHash,
-      entry: compiled.entry,
-      imports: compiled.imports,
+      contentHash,
+      entry,
+      imports,
       createdAt: publishedAt,
+      ...build,
+      sourceMap: sourceMap === undefined ? null : SOURCE_MAP,
     },
     parts.signingKey,
   );
-  const blob = packFiles(compiled.files);
+  const blob = packFiles(files);
   // By its own hash rather than the component's: another release of the compiler makes other files of one component, and
   // the artifacts of earlier versions must stay what was signed.
   const object = createHash('sha256').update(blob).digest('hex');
@@ -119,10 +145,10 @@ async function store(
   return {
     extensionId: bundle.manifest.extensionId,
     version: bundle.manifest.version,
-    contentHash: bundle.contentHash,
     manifest: bundle.manifest,
-    manifestSha256: bundle.manifestSha256,
-    imports: compiled.imports,
+    ...identityOf(bundle),
+    build,
+    imports,
     object,
     signature,
     componentBytes: bundle.component.byteLength,
@@ -133,9 +159,9 @@ async function store(
 }
 
 async function register(
-  version: Version,
+  version: BuiltVersion,
   owner: string | undefined,
-  checks: readonly Check[],
+  finish: () => readonly Check[],
   parts: PublishingParts,
 ): Promise<Publication> {
   const added = await parts.versions.add(version, owner);
@@ -143,9 +169,9 @@ async function register(
   // Somebody else was faster: with the same upload that is no different from having come second.
   const winner =
     added === 'added' ? version : (await parts.versions.standing(version.extensionId, version.version)).published;
-  if (winner === undefined || !isSameUpload(winner, version)) return versionExists(version);
+  if (winner === undefined || !hasBuild(winner) || !isSameUpload(winner, version)) return versionExists(version);
   await parts.announce(winner);
-  return { ok: true, created: added === 'added', version: winner, checks };
+  return { ok: true, created: added === 'added', version: winner, checks: finish() };
 }
 
 async function isStored(version: Version, bundles: BundleStore): Promise<boolean> {

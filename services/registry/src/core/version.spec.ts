@@ -20,9 +20,11 @@ describe('who may publish under an id that is taken', () => {
   });
 });
 
-it('an upload is the published one only if component and manifest are both the same', () => {
-  const upload = { contentHash: 'sha256:a', manifestSha256: 'm' };
+it('an upload is the published one only if component, manifest and source map are all the same', () => {
+  const upload = { contentHash: 'sha256:a', manifestSha256: 'm', sourceMapSha256: 's' };
   expect(isSameUpload(upload, { ...upload })).toBe(true);
   expect(isSameUpload(upload, { ...upload, contentHash: 'sha256:b' })).toBe(false);
   expect(isSameUpload(upload, { ...upload, manifestSha256: 'n' })).toBe(false);
+  expect(isSameUpload(upload, { ...upload, sourceMapSha256: 't' })).toBe(false);
+  expect(isSameUpload(upload, { ...upload, sourceMapSha256: undefined })).toBe(false);
 });

@@ -43,12 +43,13 @@ function identifier(value: unknown, field: string): string {
 
 /** What anybody may know of a version; where its artifact lies and who published it stay inside. */
 function described(version: Version) {
-  const { title, description, capabilities, egress, secrets, config, limits } = version.manifest;
+  const { title, description, runtime, capabilities, egress, secrets, config, limits } = version.manifest;
   return {
     version: version.version,
     title,
     ...(description === undefined ? {} : { description }),
     contentHash: version.contentHash,
+    runtime,
     publishedAt: version.publishedAt.toISOString(),
     capabilities,
     egress,

@@ -19,7 +19,7 @@ export interface VersionStore {
   standing(extensionId: string, version: string): Promise<Standing>;
   /** Adds a version, and its extension with `owner` if it is the first. One transaction decides who came first. */
   add(version: Version, owner: string | undefined): Promise<'added' | 'exists' | 'other_owner'>;
-  /** Replaces object, signature and size of a version whose artifact was lost or damaged. */
+  /** Replaces object, signature, size and build of a version whose artifact was lost or damaged. */
   repair(version: Version): Promise<void>;
   /** The most recently published version with this component. */
   byContentHash(contentHash: string): Promise<Version | undefined>;

@@ -24,11 +24,17 @@ export interface RunningRegistry {
   /** What artifacts are verified with. */
   readonly publicKeys: readonly JWK[];
   post(body: Uint8Array, options: { readonly key: string; readonly type?: string }): Promise<Answer>;
+  /** Publishes with `accept: application/x-ndjson`: the lines, as they came. */
+  postForProgress(body: Uint8Array, key: string): Promise<{ readonly type: string; readonly lines: unknown[] }>;
   get(pathname: string, key: string): Promise<Answer>;
   stop(): Promise<void>;
 }
 
-export async function startRegistry(apiKeys: Readonly<Record<string, ApikeyVerifyReply>>): Promise<RunningRegistry> {
+/** @param env settings beside those that every registry needs. */
+export async function startRegistry(
+  apiKeys: Readonly<Record<string, ApikeyVerifyReply>>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningRegistry> {
   const undo: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -54,6 +60,7 @@ export async function startRegistry(apiKeys: Readonly<Record<string, ApikeyVerif
         HTTP_PORT: '0',
         DATABASE_URL: database.url,
         ARTIFACT_SIGNING_KEY_FILE: path.join(keysDir, 'artifact-signing.jwk'),
+        ...env,
       },
       logFile,
       isReady: async () => (await readFile(logFile, 'utf8')).includes('"msg":"ready"'),
@@ -98,7 +105,7 @@ async function originOf(logFile: string): Promise<string> {
   return address;
 }
 
-function client(origin: string): Pick<RunningRegistry, 'post' | 'get'> {
+function client(origin: string): Pick<RunningRegistry, 'post' | 'postForProgress' | 'get'> {
   const answerOf = async (response: Response): Promise<Answer> => ({
     status: response.status,
     body: (await response.json()) as Record<string, unknown>,
@@ -108,6 +115,12 @@ function client(origin: string): Pick<RunningRegistry, 'post' | 'get'> {
     async post(body, { key, type = 'application/zstd' }) {
       const headers = { 'content-type': type, ...bearer(key) };
       return answerOf(await fetch(`${origin}/v1/bundles`, { method: 'POST', headers, body: new Uint8Array(body) }));
+    },
+    async postForProgress(body, key) {
+      const headers = { 'content-type': 'application/zstd', accept: 'application/x-ndjson', ...bearer(key) };
+      const response = await fetch(`${origin}/v1/bundles`, { method: 'POST', headers, body: new Uint8Array(body) });
+      const lines = (await response.text()).trimEnd().split('\n');
+      return { type: response.headers.get('content-type') ?? '', lines: lines.map((line) => JSON.parse(line)) };
     },
     async get(pathname, key) {
       return answerOf(await fetch(`${origin}${pathname}`, { headers: { ...bearer(key) } }));
