@@ -12,6 +12,8 @@ const WARM_UP_LIMITS: CallLimits = { wallMs: 5_000, cpuMs: 1_000, liftedBytes: 1
 /** Discarded memories are freed by the collector, which does not see how large they are: it is called after this many bytes. */
 const COLLECT_AFTER_BYTES = 64 * 1_048_576;
 
+const TRIM_MS = 2_000;
+
 type RunMessage = Extract<ToSandbox, { type: 'run' }>;
 
 interface CallsParts {
@@ -32,6 +34,7 @@ export class Calls {
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
+    setInterval(() => this.#pools.trim(monotonicMs()), TRIM_MS).unref();
   }
 
   add(artifact: string, component: Component): void {
@@ -98,7 +101,7 @@ export class Calls {
   }
 
   #release(key: string, instance: Instance, isClean: boolean): void {
-    if (isClean && instance.reset()) this.#pools.put(key, instance);
+    if (isClean && instance.reset()) this.#pools.put(key, instance, monotonicMs());
     else this.#discard(instance);
   }
 
@@ -118,7 +121,7 @@ export class Calls {
       this.#warming.delete(key);
       if (!this.#pools.isEmpty(key)) return;
       component.instantiate(memoryPages).then(
-        (instance) => this.#pools.put(key, instance),
+        (instance) => this.#pools.put(key, instance, monotonicMs()),
         // The call that needs it will fail in its own name.
         () => undefined,
       );
