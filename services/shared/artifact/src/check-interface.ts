@@ -1,13 +1,7 @@
 import { HANDLER_TYPE, PLATFORM_INTERFACES } from './platform-interfaces.ts';
-import type { TranspileRefusal, WitPackage } from './transpile-protocol.ts';
+import type { ImportedFunction, TranspileRefusal, WitPackage } from './transpile-protocol.ts';
 import { WASI_MINIMUM } from './wasi-minimum.ts';
 import type { Entity } from './wasm/interface-types.ts';
-
-/** One function of the platform that a component imports, as the WIT spells it. */
-export interface ImportedFunction {
-  readonly interface: string;
-  readonly function: string;
-}
 
 type CheckedInterface =
   | {

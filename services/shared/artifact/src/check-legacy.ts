@@ -1,8 +1,7 @@
 // Core modules of the raw ABI from before components (manifest runtime `legacy`). legacy-glue.js describes the ABI and is
 // what the runner drives one with; here is judged whether a module keeps to it.
 import { readFileSync } from 'node:fs';
-import type { ImportedFunction } from './check-interface.ts';
-import type { TranspileFailure, TranspileRefusal, WitPackage } from './transpile-protocol.ts';
+import type { ImportedFunction, TranspileFailure, TranspileRefusal, WitPackage } from './transpile-protocol.ts';
 import { type CoreModule, type FunctionType, KIND } from './wasm/core-module.ts';
 import { I32 } from './wasm/types.ts';
 

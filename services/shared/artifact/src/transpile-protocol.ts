@@ -1,4 +1,3 @@
-import type { ImportedFunction } from './check-interface.ts';
 import type { ArtifactModule, Engine, Pool, Runtime } from './traits.ts';
 
 /** Parent to child, once. */
@@ -51,6 +50,12 @@ export interface TranspileRefusal {
   readonly code: TranspileFailure;
   /** One sentence that names the part and the rule. */
   readonly message: string;
+}
+
+/** One function of the platform that a component imports, as the WIT spells it. */
+export interface ImportedFunction {
+  readonly interface: string;
+  readonly function: string;
 }
 
 /** What came out, still to be signed. */

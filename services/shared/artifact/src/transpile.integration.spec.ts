@@ -116,6 +116,13 @@ describe('transpileComponent', () => {
     expect(await code(bytes, { ...options, deadlineMs: 1 })).toBe('not_a_component');
   });
 
+  it('runs nothing: a start function that never ends is published, and ends with the runner’s interruption', async () => {
+    const more = '(func $forever (loop (br 0))) (start $forever)';
+    const { files } = await transpiled(await componentAround(handlerWat({ more })));
+    const core = new WebAssembly.Module(files.get('component.core.wasm') as Uint8Array<ArrayBuffer>);
+    expect(WebAssembly.Module.imports(core)).toContainEqual({ module: 'alga:rt', name: 'interrupt', kind: 'memory' });
+  });
+
   it('refuses each kind of bad component with a code and a sentence of its own', async () => {
     const good = await componentAround(handlerWat());
     const refusals = await Promise.all([

@@ -3,12 +3,12 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMap, isUint8Array } from 'node:util/types';
 import { HOST_FUNCTIONS, WIT_PACKAGE, WIT_VERSION } from '@alga/contracts';
-import type { ImportedFunction } from './check-interface.ts';
 import { underKernelLimits } from './kernel-limits.ts';
 import { isPlainName, MAX_FILES, MAX_TOTAL_BYTES } from './plain-name.ts';
 import { type ArtifactModule, type Engine, type Pool, parseTraits, type Runtime } from './traits.ts';
 import {
   ENTRY,
+  type ImportedFunction,
   TRANSPILE_FAILURES,
   TRANSPILE_STAGES,
   type TranspileFailure,

@@ -3,25 +3,10 @@
 // form in which it is declared; a form that is not known is an obstacle, named, and never passed over.
 import type { AnyNode, ClassDeclaration, ClassExpression, Expression, VariableDeclarator } from 'acorn';
 import { refuseHiddenState } from './factories.ts';
+import { kindOf, nameOf, type PieceKind, unknown } from './forms.ts';
 import { obstacle } from './obstacle.ts';
 import { childrenOf, declaredNames, isFunction, patternNames } from './scopes.ts';
 import { type Glue, isSame } from './shape.ts';
-
-export type PieceKind =
-  /** A primitive, or a reference to something that does not change. */
-  | 'value'
-  | 'list'
-  | 'map'
-  | 'set'
-  | 'record'
-  /** A WebAssembly.Global, or nothing where there is none. */
-  | 'global'
-  /** Bytes that are written before they are read. */
-  | 'scratch'
-  /** jco's table of resource handles: a list of numbers that carries the set of all that it ever held. */
-  | 'handles'
-  /** jco's map from handles to the host's objects: what is left in it is an open handle. */
-  | 'captures';
 
 export interface Piece {
   readonly kind: PieceKind;
@@ -41,10 +26,13 @@ const CAPTURES = /^captureTable\d+$/;
 /** @throws Obstacle */
 export function takeInventory(glue: Glue): Inventory {
   const bound = refuseHiddenState(glue);
+  // A decoder that is told so keeps the bytes of half a character.
+  if (/\bstream\s*:/.test(glue.source)) obstacle('the glue decodes text in pieces');
   const pieces: Piece[] = [];
   const frozen: string[] = [];
   const sealed: string[] = [];
   const written = writesAfterTheBeginning(glue);
+  const names = [...glue.outer, ...glue.inner].flatMap(declaredNames);
 
   for (const statement of [...glue.outer, ...glue.inner]) {
     switch (statement.type) {
@@ -70,7 +58,6 @@ export function takeInventory(glue: Glue): Inventory {
         obstacle(`the glue has a statement of an unknown form: ${statement.type}`);
     }
   }
-  const names = [...glue.outer, ...glue.inner].flatMap(declaredNames);
   const doubled = names.find((name, index) => names.indexOf(name) !== index);
   if (doubled !== undefined) obstacle(`the glue declares ${doubled} twice, and one hides the other`);
   const known = new Set([...pieces.map(({ name }) => name.split('.')[0] ?? ''), ...sealed]);
@@ -93,6 +80,8 @@ export function takeInventory(glue: Glue): Inventory {
       if (variable) obstacle(`the glue writes to ${name}, whose form is not known`);
       return;
     }
+    if (init.type === 'Identifier' && !names.includes(init.name)) unknown(name);
+    if (isUnusedRegistry(glue, name, init)) return;
     const kind = name.startsWith('handleTable') ? handlesKind(name, init) : kindOf(name, init);
     if (kind === 'none' && variable) obstacle(`the glue writes to ${name}, whose form is not known`);
     if (kind === 'function') {
@@ -158,87 +147,14 @@ function writesAfterTheBeginning({ scopes, instantiate, generator, tailStart }: 
   return { variables, members };
 }
 
-type Kind = PieceKind | 'function' | 'none';
-
-/** What an initialiser makes. `none`: something that cannot change, or not from here. */
-function kindOf(name: string, init: Expression | undefined): Kind {
-  switch (init?.type) {
-    case undefined:
-    case 'Literal':
-    case 'UnaryExpression':
-    case 'BinaryExpression':
-    case 'TemplateLiteral':
-      return 'value';
-    case 'FunctionExpression':
-    case 'ArrowFunctionExpression':
-      return 'function';
-    case 'ArrayExpression':
-      return 'list';
-    case 'ObjectExpression':
-      return 'record';
-    case 'Identifier':
-    case 'MemberExpression':
-      // Another name for a function or an object that is classified itself.
-      return 'none';
-    case 'LogicalExpression':
-      return kindOf(name, init.left) === 'none' && kindOf(name, init.right) === 'none' ? 'none' : unknown(name);
-    case 'CallExpression':
-      return kindOfCall(name, init.callee);
-    case 'NewExpression':
-      return kindOfNew(name, init.callee, init.arguments);
-    case 'ConditionalExpression':
-      return kindOfConditional(name, kindOf(name, init.consequent), kindOf(name, init.alternate));
-    default:
-      return unknown(name);
-  }
-}
-
-function unknown(name: string): never {
-  return obstacle(`${name} of the glue is initialised in an unknown way`);
-}
-
-// Functions of the glue itself that are called here are looked at in factories.ts.
-function kindOfCall(name: string, callee: AnyNode): Kind {
-  if (callee.type === 'Identifier') return 'none';
-  const isBind = callee.type === 'MemberExpression' && !callee.computed && callee.property.type === 'Identifier';
-  const property = isBind && callee.property.type === 'Identifier' ? callee.property.name : '';
-  return property === 'bind' || property === 'for' ? 'none' : unknown(name);
-}
-
-function kindOfNew(name: string, callee: AnyNode, args: readonly AnyNode[]): Kind {
-  switch (nameOf(callee)) {
-    case 'Map':
-      return 'map';
-    case 'Set':
-      return 'set';
-    case 'WebAssembly.Global':
-    case 'globalThis.WebAssembly.Global':
-      return 'global';
-    case 'TextDecoder':
-    case 'TextEncoder':
-    case 'WebAssembly.Module':
-    case 'WebAssembly.Suspending':
-      return 'none';
-    case 'DataView': {
-      const [buffer, ...more] = args;
-      if (buffer?.type !== 'NewExpression' || nameOf(buffer.callee) !== 'ArrayBuffer' || more.length > 0) break;
-      return buffer.arguments.length === 0 ? 'value' : 'scratch';
-    }
-  }
-  return unknown(name);
-}
-
-function kindOfConditional(name: string, one: Kind, other: Kind): Kind {
-  if (one === other) return one;
-  if (one === 'global' && other === 'value') return 'global';
-  return unknown(name);
-}
-
-/** `a.b.c` of plain member expressions. */
-function nameOf(node: AnyNode): string {
-  if (node.type === 'Identifier') return node.name;
-  if (node.type !== 'MemberExpression' || node.computed || node.property.type !== 'Identifier') return '';
-  return `${nameOf(node.object)}.${node.property.name}`;
+/**
+ * jco makes a registry of finalisers for each type of resource, and uses those of types that JavaScript gets to hold: these
+ * would act on a later call. The others are nowhere mentioned again.
+ */
+function isUnusedRegistry({ source }: Glue, name: string, init: Expression): boolean {
+  if (init.type !== 'CallExpression' || nameOf(init.callee) !== 'finalizationRegistryCreate') return false;
+  if (!/^finalizationRegistry\d+$/.test(name)) return false;
+  return source.split(new RegExp(`\\b${name}\\b`)).length === 2;
 }
 
 /** `imports['alga:extension/secrets']` */

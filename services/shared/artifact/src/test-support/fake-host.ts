@@ -36,8 +36,7 @@ export function fakeHost(): Record<string, Functions> {
 function wasiHost(): Record<string, Functions> {
   const interfaces = [...WASI_MINIMUM].map(([name, functions]) => [name, interfaceOf(name, functions)] as const);
   const host = Object.fromEntries(interfaces);
-  const resource = (name: string, type: string) =>
-    Object.create((host[name]?.[type] as { prototype: object }).prototype) as object;
+  const resource = (name: string, type: string) => Object.create(prototypeOf(host[name], type)) as object;
   const stream = (type: string) => () => resource('wasi:io/streams', type);
   const pollable = () => resource('wasi:io/poll', 'Pollable');
   Object.assign(host['wasi:io/poll'] ?? {}, { poll: async (all: unknown[]) => Uint32Array.from(all.keys()) });
@@ -62,6 +61,10 @@ function wasiHost(): Record<string, Functions> {
   }
   Object.assign(host['wasi:filesystem/preopens'] ?? {}, { getDirectories: () => [] });
   return host;
+}
+
+function prototypeOf(functions: Functions | undefined, type: string): object {
+  return (functions?.[type] as { readonly prototype: object } | undefined)?.prototype ?? {};
 }
 
 const METHODS: Functions = {
@@ -94,7 +97,7 @@ function interfaceOf(name: string, functions: readonly string[]): Functions {
     }
     const key = camel(method);
     result[pascal(type)] ??= class {};
-    Object.assign((result[pascal(type)] as { prototype: object }).prototype, {
+    Object.assign(prototypeOf(result, pascal(type)), {
       [key]:
         METHODS[key] ??
         (() => {

@@ -30,10 +30,9 @@ type Item = readonly number[];
 const HAS_MAXIMUM = 0x01;
 const SHARED_WITH_MAXIMUM = 0x03;
 
-/** @param options.checks false: without interruption checks, which shows what they cost. */
-export function patchModule(module: CoreModule, { checks = true }: { readonly checks?: boolean } = {}): PatchedModule {
+export function patchModule(module: CoreModule): PatchedModule {
   const memory = memoryOf(module);
-  const interrupts = checks && needsChecks(module);
+  const interrupts = needsChecks(module);
   const code = interrupts ? patchCode(module, module.memories.length + countImports(module, KIND.memory)) : undefined;
   const out = new Writer(module.bytes.length + module.bytes.length / 8);
   out.bytes(CORE_PREAMBLE);

@@ -23,7 +23,7 @@ describe('numbers', () => {
         expect(reader.u32()).toBe(number);
         expect(reader.at).toBe(reader.end - 1);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -50,7 +50,7 @@ describe('numbers', () => {
         reader.skipSigned(32);
         expect(reader.at).toBe(bytes.length);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -99,7 +99,7 @@ describe('Reader', () => {
           }
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 
