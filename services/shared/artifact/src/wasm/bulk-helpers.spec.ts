@@ -18,21 +18,26 @@ function pattern(length: number): Uint8Array {
   return bytes;
 }
 
-const OPERATIONS = { fill: [0xfc, 11, 0], copy: [0xfc, 10, 0, 0], init: [0xfc, 8, 0, 0] } as const;
+const OPERATIONS = {
+  fill: [0xfc, 11, 0],
+  copy: [0xfc, 10, 0, 0],
+  init: [0xfc, 8, 0, 0],
+  initOther: [0xfc, 8, 1, 0],
+} as const;
 const PARAMETERS: Bytes = [0x20, 0x00, 0x20, 0x01, 0x20, 0x02];
 
-/** Exports the three operations with their operands as parameters. */
+/** Exports the operations with their operands as parameters. */
 const BYTES = moduleOf([], {
   types: [functionType([I32, I32, I32], [])],
-  functions: [0, 0, 0],
+  functions: [0, 0, 0, 0],
   memories: [limits(PAGES, PAGES)],
   exports: [
     exported('memory', 'memory', 0),
     ...Object.keys(OPERATIONS).map((name, index) => exported(name, 'function', index)),
   ],
-  dataCount: 1,
+  dataCount: 2,
   code: Object.values(OPERATIONS).map((operation) => body([], [...PARAMETERS, ...operation])),
-  data: [passiveData(pattern(SEGMENT).map((byte) => 255 - byte))],
+  data: [passiveData(pattern(SEGMENT).map((byte) => 255 - byte)), passiveData(pattern(SEGMENT).fill(0xee))],
 });
 
 const original = runOriginal(BYTES);
@@ -82,6 +87,13 @@ describe('memory.init', () => {
     compare('init', 0, 0, length);
     compare('init', 7, SEGMENT - length, length);
     compare('init', SIZE - length, 0, length);
+  });
+});
+
+describe('memory.init of two segments', () => {
+  it.each(LENGTHS.filter((length) => length <= SEGMENT))('takes the bytes of the one it names: %i', (length) => {
+    compare('init', 0, 1, Math.max(0, length - 1));
+    compare('initOther', 3, 0, length);
   });
 });
 

@@ -8,6 +8,7 @@ import {
   exported,
   FUNCREF,
   functionType,
+  global,
   I32,
   imported,
   limits,
@@ -15,7 +16,7 @@ import {
   passiveData,
 } from './testing/core-module.ts';
 import { INTERRUPTED, interruptMemory, outcomeOf, patch, runPatched } from './testing/patched.ts';
-import { type Memory, v8 } from './testing/v8.ts';
+import { type Memory, v8, type WasmGlobal } from './testing/v8.ts';
 
 const TICK: Bytes = [0x10, 0x00];
 const RUN: Bytes = [0x10, 0x01];
@@ -116,6 +117,30 @@ describe('the interrupt word, once it is negative,', () => {
     expect(outcomeOf(running.exports, 'run')).toEqual({ result: undefined });
     running.word[0] = -1;
     expect(outcomeOf(running.exports, 'run')).toEqual(INTERRUPTED);
+  });
+
+  it.each<[string, Bytes]>([
+    ['call', [0x10, 0x00]],
+    ['call_indirect', [...ZERO, 0x11, 0x00, 0x00]],
+    ['return_call', [0x12, 0x00]],
+    ['return_call_indirect', [...ZERO, 0x13, 0x00, 0x00]],
+  ])('stops a function whose only call is a %s, before it does anything', (_name, call) => {
+    // Counts global 0 down to 0, one by each call.
+    const countDown: Bytes = [0x23, 0x00, 0x45, 0x04, 0x40, 0x0f, 0x0b, 0x23, 0x00, ...i32(-1), 0x6a, 0x24, 0x00];
+    const running = runPatched(
+      moduleOf([...countDown, ...call], {
+        tables: [concat([FUNCREF], limits(1))],
+        globals: [global(I32, true, i32(100))],
+        elements: [activeElements([0])],
+      }),
+    );
+    const counter = running.exports['alga:g0'] as WasmGlobal;
+    running.word[0] = -1;
+    expect(outcomeOf(running.exports, 'run')).toEqual(INTERRUPTED);
+    expect(counter.value).toBe(100);
+    running.word[0] = 0;
+    expect(outcomeOf(running.exports, 'run')).toEqual({ result: undefined });
+    expect(counter.value).toBe(0);
   });
 
   it('stops a long function without loops or calls, of which others have many calls in a row', () => {
