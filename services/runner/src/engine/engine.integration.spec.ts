@@ -187,6 +187,22 @@ describe('guests that misbehave', () => {
     expect(bodyOf(await harness.run(ROUTES.state))).toEqual({ calls: 1, leftover: '' });
   });
 
+  it('lets a guest compute within its limits, whosoever’s deadline passes meanwhile', async () => {
+    const rounds = 500_000;
+    await harness.run(ROUTES.compute(rounds));
+    const begun = performance.now();
+    await harness.run(ROUTES.compute(rounds));
+    // So long that a process which does not answer would have been killed twice over.
+    const long = Math.ceil((rounds * 1_200) / Math.max(1, performance.now() - begun));
+    const pid = harness.pidOf('acme');
+    const busy = harness.run(ROUTES.compute(long));
+    expect(await harness.run(ROUTES.state, { deadlineMs: 100 })).toEqual({ kind: 'timeout' });
+    expect((await busy).kind).toBe('response');
+    expect(bodyOf(await harness.run(ROUTES.state))).toEqual({ calls: 1, leftover: '' });
+    expect(harness.pidOf('acme')).toBe(pid);
+    expect(harness.faults).toEqual([]);
+  });
+
   it('does not count the time that a guest waits as processor time', async () => {
     const slow: HostHandler = async (call) => {
       if (call.interface === 'http') await new Promise((resolve) => setTimeout(resolve, 400));

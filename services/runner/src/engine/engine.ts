@@ -43,6 +43,9 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** Outcomes that are the sandbox's own word: with any other the guest may run on, and bring it down yet. */
+const SEEN_TO_END: ReadonlySet<Outcome['kind']> = new Set(['response', 'trap', 'cpu_exceeded', 'invalid_response']);
+
 interface Tenant {
   readonly sandbox: Sandbox;
   idleTimer: NodeJS.Timeout | undefined;
@@ -156,7 +159,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (outcome.kind === 'crashed' && !outcome.started) {
       outcome = await attempt({ ...execution, deadlineMs: execution.deadlineMs - (performance.now() - begun) });
     }
-    if (admission.probe) quarantine.probed(key, outcome.kind !== 'overloaded', performance.now());
+    if (admission.probe) quarantine.probed(key, SEEN_TO_END.has(outcome.kind), performance.now());
     keepSpare();
     return outcome;
   }

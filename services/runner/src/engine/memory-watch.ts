@@ -7,7 +7,7 @@ interface MemoryWatchOptions {
   readonly sandboxes: () => readonly Sandbox[];
   /** Resident bytes at which a sandbox is killed. */
   readonly sandboxBytes: number;
-  /** Resident bytes of all of them, above which idle ones are retired. */
+  /** Resident bytes of all of them, above which idle ones are retired, and where none is idle the largest is killed. */
   readonly totalBytes: number;
   /** Retires the sandbox that was idle longest; undefined where none is idle. */
   readonly retireIdle: () => Sandbox | undefined;
@@ -28,8 +28,12 @@ function look({ sandboxes, sandboxBytes, totalBytes, retireIdle }: MemoryWatchOp
   }
   let total = [...resident.values()].reduce((sum, bytes) => sum + bytes, 0);
   while (total > totalBytes) {
-    const retired = retireIdle();
-    if (retired === undefined) return;
-    total -= resident.get(retired) ?? 0;
+    const [largest] = [...resident.keys()].sort((a, b) => (resident.get(b) ?? 0) - (resident.get(a) ?? 0));
+    const gone = retireIdle() ?? largest;
+    if (gone === undefined) return;
+    // Else the kernel would choose, and it might choose the runner.
+    if (!gone.isEnding) gone.killForMemory();
+    total -= resident.get(gone) ?? 0;
+    resident.delete(gone);
   }
 }

@@ -48,6 +48,15 @@ describe('quarantine', () => {
     expect(quarantine.admit(HASH, 10_001)).toEqual({ admitted: true, probe: true });
   });
 
+  it('begins anew where a probe that was not seen to end brings its sandbox down after all', () => {
+    const quarantine = new Quarantine();
+    for (let at = 0; at < 3; at++) quarantine.crashed(HASH, 0);
+    expect(quarantine.admit(HASH, 10_000)).toEqual({ admitted: true, probe: true });
+    quarantine.probed(HASH, false, 10_100);
+    expect(quarantine.crashed(HASH, 10_350)).toBe('quarantined');
+    expect(quarantine.admit(HASH, 10_350)).toEqual({ admitted: false, retryAfterMs: 20_000 });
+  });
+
   it('never has two probes at once, and always ends in an answer', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ wait: fc.nat({ max: 20_000 }), crash: fc.boolean() })), (steps) => {

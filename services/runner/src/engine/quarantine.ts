@@ -34,8 +34,9 @@ export class Quarantine {
   /** A sandbox died of it. */
   crashed(component: string, nowMs: number): 'quarantined' | 'counted' {
     const record = this.#records.get(component) ?? { state: 'closed', crashes: [] };
-    if (record.state === 'open') return 'quarantined';
-    if (record.state === 'probing') {
+    if (record.state === 'open' && nowMs < record.untilMs) return 'quarantined';
+    // A probe, or what was let through as one and had not been seen to end.
+    if (record.state !== 'closed') {
       const pauseMs = Math.min(MAX_PAUSE_MS, record.pauseMs * 2);
       this.#set(component, { state: 'open', untilMs: nowMs + pauseMs, pauseMs });
       return 'quarantined';
@@ -49,7 +50,7 @@ export class Quarantine {
     return 'quarantined';
   }
 
-  /** A probe has ended without a crash; `ran` false: it did not come to run, and the next call is the probe. */
+  /** A probe has ended without a crash; `ran` false: it was not seen to end by itself, and the next call is the probe. */
   probed(component: string, ran: boolean, nowMs: number): void {
     const record = this.#records.get(component);
     if (record?.state !== 'probing') return;

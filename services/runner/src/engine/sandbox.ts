@@ -10,6 +10,12 @@ import type { Execution, Fault, Outcome } from './outcome.ts';
 
 /** How long a sandbox may take to answer a cancellation before it is killed: it is computing, not waiting. */
 const CANCEL_GRACE_MS = 250;
+/** What a process that computes uses of the grace, at the least; one that used less was not given the processor. */
+const BUSY_MS = CANCEL_GRACE_MS / 2;
+/** The end of all patience with a process that is not given the processor. */
+const MAX_GRACE_MS = 5_000;
+/** Messages of a call that were on their way when it was answered without the child. */
+const MAX_LATE_MESSAGES = 1_000;
 const BOOT_MS = 10_000;
 /** A guest is suspended in one host call at a time; more at once come from an escape. */
 const MAX_PENDING_HOST_CALLS = 4;
@@ -24,6 +30,8 @@ const HEAP_EXHAUSTED = /heap out of memory|process out of memory/;
 const PAGES_PER_MIB = 16;
 /** Of the memory in /proc/<pid>/statm. Every platform that we know of with that file has pages of this size or larger. */
 const STATM_PAGE_BYTES = 4_096;
+/** Of the times in /proc/<pid>/stat: 100 per second on every Linux that Node runs on. */
+const CLOCK_TICK_MS = 10;
 
 /** Interfaces whose functions have no WIT result: a host that cannot answer ends the call. */
 const WITHOUT_ERRORS: ReadonlySet<string> = new Set(['context', 'logging']);
@@ -51,6 +59,16 @@ interface Call {
   outputChars: number;
 }
 
+interface Abandoned {
+  timer: NodeJS.Timeout;
+  readonly contentHash: string;
+  /** Processor time of the process then, ms; undefined where it cannot be read. */
+  readonly cpuMs: number | undefined;
+  /** Monotonic clock, ms: the process is killed by then, whatever speaks for it. */
+  readonly lastMs: number;
+  lateMessages: number;
+}
+
 type HostCallMessage = Extract<FromSandbox, { type: 'host_call' }>;
 type OutputMessage = Extract<FromSandbox, { type: 'output' }>;
 
@@ -63,7 +81,7 @@ export class Sandbox {
   readonly #bootTimer: NodeJS.Timeout;
   readonly #calls = new Map<number, Call>();
   /** Calls that were answered without the child; each waits for the child's word that nothing of it runs any more. */
-  readonly #abandoned = new Map<number, { readonly timer: NodeJS.Timeout; readonly contentHash: string }>();
+  readonly #abandoned = new Map<number, Abandoned>();
   readonly #artifacts = new SandboxArtifacts();
   /** Set while a cancellation is unanswered: the process may be about to be killed, so no call is started in it. */
   #doubt: PromiseWithResolvers<void> | undefined;
@@ -75,7 +93,6 @@ export class Sandbox {
   #stderrTail = '';
   #tenantId: string | undefined;
   #killedFor: 'retired' | 'unresponsive' | 'protocol_violation' | 'memory' | undefined;
-  #culprits: readonly string[] = [];
 
   constructor(options: SandboxOptions) {
     this.#options = options;
@@ -119,6 +136,21 @@ export class Sandbox {
     try {
       const pages = Number(readFileSync(`/proc/${this.#child.pid}/statm`, 'latin1').split(' ')[1]);
       return Number.isFinite(pages) ? pages * STATM_PAGE_BYTES : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Processor time in ms, as the kernel counts it; undefined where it cannot be read. */
+  #cpuMs(): number | undefined {
+    try {
+      const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'latin1');
+      // User and system time are fields 14 and 15; the second, a name, may hold spaces.
+      const [user, system] = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .slice(11, 13);
+      return (Number(user) + Number(system)) * CLOCK_TICK_MS;
     } catch {
       return undefined;
     }
@@ -217,7 +249,8 @@ export class Sandbox {
 
   #load({ artifact: { contentHash: artifact, entry, files, modules, pool, sourceMap } }: Execution): Promise<LoadEnd> {
     const inUse = new Set([...this.#calls.values()].map(({ execution }) => execution.artifact.contentHash));
-    return this.#artifacts.load(artifact, inUse, {
+    const bytes = [...files.values()].reduce((sum, file) => sum + file.byteLength, 0);
+    return this.#artifacts.load(artifact, bytes, inUse, {
       load: () => this.#send({ type: 'load', artifact, entry, files, modules, reusable: pool.reusable, sourceMap }),
       unload: (oldest) => this.#send({ type: 'unload', artifact: oldest }),
     });
@@ -258,8 +291,8 @@ export class Sandbox {
       if (!this.#acknowledge(message.call)) this.#offend(1);
       return;
     }
-    // Late messages of abandoned calls end up here, and forged ones.
-    if (call === undefined || !call.started) this.#offend(1);
+    // Forged messages end up here, and late ones.
+    if (call === undefined || !call.started) this.#late(message.call);
     else if (message.type === 'host_call') this.#hostCall(call, message);
     else if (message.type === 'output') this.#output(call, message);
     else {
@@ -268,10 +301,16 @@ export class Sandbox {
     }
   }
 
+  // A guest that holds its thread cannot be told that it has been answered for.
+  #late(call: number): void {
+    const abandoned = this.#abandoned.get(call);
+    if (abandoned === undefined || ++abandoned.lateMessages > MAX_LATE_MESSAGES) this.#offend(1);
+  }
+
   // The child keeps to the limit; one that was taken over would not.
   #output(call: Call, { stream, text }: OutputMessage): void {
     call.outputChars += text.length;
-    if (call.outputChars > call.execution.limits.logBytes) this.#offend(MALFORMED);
+    if (text === '' || call.outputChars > call.execution.limits.logBytes) this.#offend(MALFORMED);
     else call.execution.onOutput(stream, text);
   }
 
@@ -315,12 +354,38 @@ export class Sandbox {
     if (!this.#isReady) return;
     this.#send({ type: 'cancel', call: call.id });
     const { contentHash } = call.execution.artifact;
-    const timer = setTimeout(() => {
-      this.#culprits = [contentHash];
-      this.#killFor('unresponsive');
-    }, CANCEL_GRACE_MS);
-    this.#abandoned.set(call.id, { timer, contentHash });
+    const now = performance.now();
+    const busiest = Math.max(
+      0,
+      ...this.#live(now).map(({ endMs, execution }) => Math.min(endMs - now, execution.limits.cpuMs)),
+    );
+    this.#abandoned.set(call.id, {
+      timer: setTimeout(() => this.#judge(call.id), CANCEL_GRACE_MS),
+      contentHash,
+      cpuMs: this.#cpuMs(),
+      lastMs: now + Math.max(MAX_GRACE_MS, busiest + CANCEL_GRACE_MS),
+      lateMessages: 0,
+    });
     this.#doubt ??= Promise.withResolvers<void>();
+  }
+
+  /** Calls whose guests may hold the thread with every right. */
+  #live(now: number): Call[] {
+    return [...this.#calls.values()].filter(({ started, endMs }) => started && now < endMs);
+  }
+
+  // The cancellation is not answered. Either the thread is held by a neighbour that is within its own limits, or the process
+  // was not given the processor: then it is asked again. Or nothing reaches what runs there: then it is killed.
+  #judge(id: number): void {
+    const abandoned = this.#abandoned.get(id);
+    if (abandoned === undefined) return;
+    const now = performance.now();
+    const used = (this.#cpuMs() ?? Number.POSITIVE_INFINITY) - (abandoned.cpuMs ?? 0);
+    if (now < abandoned.lastMs && (used < BUSY_MS || this.#live(now).length > 0)) {
+      abandoned.timer = setTimeout(() => this.#judge(id), CANCEL_GRACE_MS);
+      return;
+    }
+    this.#killFor('unresponsive');
   }
 
   #acknowledge(call: number): boolean {
@@ -382,10 +447,11 @@ export class Sandbox {
     this.#options.onExit(suspects);
   }
 
-  /** What may have brought the process down. Where one call did not let go, it was that; else whatever ran. */
+  /** What may have brought the process down: what would not let go, else whatever ran. */
   #suspects(): ReadonlySet<string> {
     if (this.#killedFor === 'retired') return new Set();
-    if (this.#culprits.length > 0) return new Set(this.#culprits);
+    if (this.#killedFor === 'unresponsive')
+      return new Set([...this.#abandoned.values()].map((each) => each.contentHash));
     const started = [...this.#calls.values()].filter((call) => call.started);
     return new Set([
       ...started.map((call) => call.execution.artifact.contentHash),
