@@ -16,6 +16,7 @@ interface RunnerConfig {
   internalToken: Secret;
   egressPrivateOrigins: readonly string[];
   maxInFlight: number;
+  maxInFlightPerTenant: number;
   maxSandboxes: number;
   maxSandboxMemoryMb: number;
   maxTotalMemoryMb: number;
@@ -45,8 +46,9 @@ export const settings: Settings<RunnerConfig> = {
     'origins, for example http://127.0.0.1:9000',
   ),
   maxInFlight: integer('MAX_IN_FLIGHT', { min: 1, max: 10_000, fallback: 64 }),
+  maxInFlightPerTenant: integer('MAX_IN_FLIGHT_PER_TENANT', { min: 1, max: 10_000, fallback: 32 }),
   maxSandboxes: integer('MAX_SANDBOXES', { min: 1, max: 1_000, fallback: 16 }),
-  maxSandboxMemoryMb: integer('MAX_SANDBOX_MEMORY_MB', { min: 128, max: 65_536, fallback: 1_024 }),
+  maxSandboxMemoryMb: integer('MAX_SANDBOX_MEMORY_MB', { min: 256, max: 65_536, fallback: 1_024 }),
   maxTotalMemoryMb: integer('MAX_TOTAL_MEMORY_MB', { min: 256, max: 1_048_576, fallback: shareOfMemoryMb() }),
   maxGuestTimeoutMs: ceiling('MAX_GUEST_TIMEOUT_MS', LIMIT_RANGES.timeoutMs),
   maxGuestCpuMs: ceiling('MAX_GUEST_CPU_MS', LIMIT_RANGES.cpuMs),

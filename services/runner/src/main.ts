@@ -47,7 +47,8 @@ await runService({
     onStop('redis', () => shared.close());
     const engine = createEngine({
       maxSandboxes: config.maxSandboxes,
-      maxInFlightPerSandbox: maxInFlight,
+      // One tenant whose guests all wait leaves the others room.
+      maxInFlightPerSandbox: Math.min(config.maxInFlightPerTenant, maxInFlight),
       idleMs: SANDBOX_IDLE_MS,
       heapMb: SANDBOX_HEAP_MB,
       sandboxMemoryMb: config.maxSandboxMemoryMb,
