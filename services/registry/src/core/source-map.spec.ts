@@ -24,10 +24,15 @@ describe('a source map', () => {
     [{ ...MAP, version: 2 }, 'has a version other than 3'],
     [{ ...MAP, mappings: undefined }, 'has mappings that are not a string'],
     [{ ...MAP, mappings: ['AAAA'] }, 'has mappings that are not a string'],
-    [{ version: 3, sections: [{ offset: { line: 0, column: 0 }, map: MAP }] }, 'has mappings that are not a string'],
+    [{ version: 3, sections: [{ offset: { line: 0, column: 0 }, map: MAP }] }, 'has sections: it must be one map'],
+    [{ ...MAP, sections: [{ offset: { line: 0, column: 0 }, map: MAP }] }, 'has sections: it must be one map'],
+    [{ ...MAP, sections: null }, 'has sections: it must be one map'],
     [{ ...MAP, sources: undefined }, 'has sources that are not a list of strings'],
     [{ ...MAP, sources: 'src/index.ts' }, 'has sources that are not a list of strings'],
     [{ ...MAP, sources: [null] }, 'has sources that are not a list of strings'],
+    [{ ...MAP, names: null }, 'has names that are not a list of strings'],
+    [{ ...MAP, names: { length: 1e9 } }, 'has names that are not a list of strings'],
+    [{ ...MAP, names: [{ toString: 1 }] }, 'has names that are not a list of strings'],
   ])('is refused for what is wrong with it: %j %s', (map, problem) => {
     expect(problemOf(map)).toBe(problem);
   });
@@ -49,6 +54,32 @@ describe('a source map', () => {
       expect(problemOf(`{"version":3,"mappings":"","sources":[${values}""]}`)).toBe('has more than 100000 values');
       expect(performance.now() - started).toBeLessThan(500);
     }
+  });
+
+  it.each([
+    ['places', 'AAAA,', 'has more than 150000 mappings'],
+    ['places without a source', 'A,', 'has more than 150000 mappings'],
+    ['lines', ';', 'has more than 150000 mappings'],
+  ])('may map 150,000 %s, and not one more', (_what, segment, problem) => {
+    const mappings = (count: number) => segment.repeat(count).slice(0, -1);
+    expect(problemOf({ ...MAP, mappings: mappings(150_000) })).toBeUndefined();
+    expect(problemOf({ ...MAP, mappings: mappings(150_001) })).toBe(problem);
+  });
+
+  it('may not hide length in a single number of its mappings', () => {
+    expect(problemOf({ ...MAP, mappings: `${'g'.repeat(1_499_999)}A` })).toBeUndefined();
+    expect(problemOf({ ...MAP, mappings: `${'g'.repeat(1_500_000)}A` })).toBe(
+      'has mappings of more than 1500000 characters',
+    );
+  });
+
+  it('may have 20,000 names and sources together, and not one more', () => {
+    const strings = (count: number) => Array.from({ length: count }, (_, index) => `s${index}`);
+    const problem = 'has more than 20000 names and sources';
+    expect(problemOf({ ...MAP, sources: strings(15_000), names: strings(5_000) })).toBeUndefined();
+    expect(problemOf({ ...MAP, sources: strings(15_000), names: strings(5_001) })).toBe(problem);
+    expect(problemOf({ ...MAP, sources: strings(20_001) })).toBe(problem);
+    expect(problemOf({ ...MAP, names: strings(20_000) })).toBe(problem);
   });
 
   it('may say in its strings what would be values outside of them', () => {

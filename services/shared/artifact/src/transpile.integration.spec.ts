@@ -3,6 +3,9 @@ import { buildGuest, buildLegacy } from '@alga/fixtures';
 import { componentAround, componentOf } from './test-support/component.ts';
 import { handlerWat } from './test-support/handler-wat.ts';
 import { transpileComponent } from './transpile.ts';
+import { LIMITS } from './wasm/limits.ts';
+import { define, instance, instantiate, outerComponent, within } from './wasm/testing/component.ts';
+import { concat, coreModule } from './wasm/testing/core-module.ts';
 
 const limits = { deadlineMs: 60_000, maxMemoryMb: 1_024 };
 /** A compiler may have to build the guest first. */
@@ -121,6 +124,28 @@ describe('transpileComponent', () => {
     const { files } = await transpiled(await componentAround(handlerWat({ more })));
     const core = new WebAssembly.Module(files.get('component.core.wasm') as Uint8Array<ArrayBuffer>);
     expect(WebAssembly.Module.imports(core)).toContainEqual({ module: 'alga:rt', name: 'interrupt', kind: 'memory' });
+  });
+
+  it('counts instances as jco makes them: the last that may be is in the glue, and one more is refused', async () => {
+    const main = await componentAround(handlerWat());
+    /** Around the component's own core module: three instances of a component that instantiates another. */
+    const withMore = (times: number, alone: number) =>
+      concat(
+        main,
+        within(define(coreModule({})), instantiate(0, times)),
+        within(outerComponent(0), instance(0)),
+        instance(0, 2),
+        instance(1),
+        within(define(coreModule({})), instantiate(0, alone)),
+        instance(2),
+      );
+    const rest = LIMITS.coreInstances - 1 - 3 * 12;
+    const { glue } = await transpiled(withMore(12, rest));
+    expect([...glue.matchAll(/yield instantiateCore\(/g)]).toHaveLength(LIMITS.coreInstances);
+    expect(await transpileComponent(withMore(12, rest + 1), limits)).toMatchObject({
+      code: 'too_complex',
+      message: expect.stringContaining('instances of core modules'),
+    });
   });
 
   it('refuses each kind of bad component with a code and a sentence of its own', async () => {

@@ -20,7 +20,7 @@ import {
 interface TranspileOptions {
   /** Wall clock, in milliseconds; the child is killed when it is over. */
   readonly deadlineMs: number;
-  /** What the child may allocate, in MiB, its heap and the transpiler's linear memory together. 12 MB of component take 500. */
+  /** What the child may allocate, in MiB, its heap and the transpiler's linear memory together. 12 MB of component take 400. */
   readonly maxMemoryMb: number;
   /** `legacy`: the bytes are a core module of the old raw ABI. */
   readonly runtime?: Runtime;

@@ -130,6 +130,11 @@ describe('a bulk operation out of bounds', () => {
       [MAX, C + 1],
       [MAX - C, C + 1],
       [MAX - C, 2 * C],
+      // Ends at 2^32, or wraps around it, though the destination fits.
+      [2 ** 32 - 2 * C, 2 * C],
+      [2 ** 32 - SIZE, SIZE],
+      [2 ** 32 - SIZE + 1, SIZE],
+      [MAX, SIZE],
     ] as const) {
       expect({ from, length, ...compare(operation, 0, from, length) }).toEqual({
         from,

@@ -60,9 +60,10 @@ export function helperBody(helper: Helper, check: Bytes): number[] {
     ...check,
     ...[0x02, VOID],
     ...[...get(LENGTH), ...constant(CHUNK_BYTES), LESS_OR_EQUAL, ...branchIf(0)],
-    // Where an end is beyond 2^32, the plain instruction traps.
+    // Where the destination's end is beyond 2^32, the plain instruction traps. The source needs no such check: the probe below
+    // keeps the length to that of a memory (256 MiB), so a source that ends beyond 2^32 begins beyond every memory and
+    // segment, above the destination, and the first chunk traps.
     ...[...sum(TO, LENGTH), ...get(TO), LESS, ...branchIf(0)],
-    ...(sourceMoves ? [...sum(FROM, LENGTH), ...get(FROM), LESS, ...branchIf(0)] : []),
     // Nothing, written at the end of the range, traps if the range is out of bounds.
     ...[...sum(TO, LENGTH), ...(sourceMoves ? sum(FROM, LENGTH) : get(FROM)), ...constant(0), ...operation],
     ...(helper.kind === 'memory.copy' ? [...upwards, 0x04, VOID, ...forward, 0x05, ...backward, END] : forward),

@@ -4,7 +4,7 @@ import { u32 } from './encode.ts';
 import { LIMITS } from './limits.ts';
 import { CORE_PREAMBLE } from './read-core-module.ts';
 import { COMPONENT_SECTION, component, nested, withModules } from './testing/component.ts';
-import { type Bytes, concat, coreModule, moduleOf, section, vector } from './testing/core-module.ts';
+import { type Bytes, concat, coreModule, FUNCREF, limits, moduleOf, section, vector } from './testing/core-module.ts';
 import {
   blocks,
   expectRefusal,
@@ -66,6 +66,21 @@ const TOO_COMPLEX: readonly Upload[] = [
     'core types of 2 MiB in pieces',
     'bytes of the component beside its core modules',
     () => component(...repeated(section(3, new Uint8Array(1024)), 2048)),
+  ],
+  [
+    'a million types of one byte',
+    'types of the component: 10001, where 10000 is the limit',
+    () => inSection(COMPONENT_SECTION.type, vector(repeated([0x7f], 1_040_000))),
+  ],
+  [
+    'types of instances that have many types each',
+    'types of the component: 10001, where 10000 is the limit',
+    () => inSection(COMPONENT_SECTION.type, vector(repeated([0x42, 2, 1, 0x7f, 1, 0x7f], 4_000))),
+  ],
+  [
+    'more tables than a sandbox has room for, in five core modules',
+    'tables of all core modules: 20, where 16 is the limit',
+    () => withModules(...repeated(coreModule({ tables: repeated(concat([FUNCREF], limits(1)), 4) }), 5)),
   ],
   ['types that double', 'characters of', () => inSection(7, doubling(8, 240_000))],
   [

@@ -2,6 +2,7 @@
 // of what the component imports and exports are resolved; what would let it run on after a call is refused. Whether all
 // types fit each other is jco's to check, in the same disposable child.
 import type { CoreModule } from './core-module.ts';
+import { Instantiations } from './instantiations.ts';
 import { type Entity, readAlias, readExternName, readExternType, readType, SORTS, Space } from './interface-types.ts';
 import { LIMITS } from './limits.ts';
 import { readCoreModule } from './read-core-module.ts';
@@ -12,6 +13,10 @@ import { atMost, malformed, refusalOf, unsupported, type WasmRefusal } from './r
 interface Interface {
   readonly imports: ReadonlyMap<string, Entity>;
   readonly exports: ReadonlyMap<string, Entity>;
+}
+
+interface Body extends Interface {
+  readonly makes: Instantiations;
 }
 
 export type ScannedComponent =
@@ -44,8 +49,8 @@ export function scanComponent(bytes: Uint8Array): ScannedComponent {
   try {
     atMost(bytes.length, LIMITS.componentBytes, 'bytes of the component');
     const scan = new Scan();
-    const found = scan.component(new Reader(bytes), new Space(), 1);
-    return { ok: true, modules: scan.modules, ...found };
+    const { imports, exports } = scan.component(new Reader(bytes), new Space(), 1);
+    return { ok: true, modules: scan.modules, imports, exports };
   } catch (error) {
     return refusalOf(error);
   }
@@ -70,7 +75,7 @@ class Scan {
   #components = 0;
   #sectionBytes = 0;
   #customBytes = 0;
-  readonly #all = { functions: 0, sites: 0, totalLocals: 0 };
+  readonly #all = { functions: 0, sites: 0, totalLocals: 0, tables: 0 };
 
   /** Limits of one core module hold for all of a component together: each is compiled. */
   #add(module: CoreModule): void {
@@ -79,36 +84,41 @@ class Scan {
     all.functions += module.functions.length;
     all.sites += module.facts.sites;
     all.totalLocals += module.facts.totalLocals;
+    all.tables += module.tables.length;
     atMost(all.functions, LIMITS.functions, 'functions of all core modules');
     atMost(all.sites, LIMITS.sites, 'loops and bulk operations of all core modules');
     atMost(all.totalLocals, LIMITS.totalLocals, 'locals of all core modules');
+    atMost(all.tables, LIMITS.allTables, 'tables of all core modules');
   }
 
-  component(reader: Reader, space: Space, depth: number): Interface {
+  component(reader: Reader, space: Space, depth: number): Body {
     atMost(depth, LIMITS.componentNesting, 'components within each other');
     atMost(++this.#components, LIMITS.components, 'components');
     if (COMPONENT_PREAMBLE.some((byte) => reader.u8() !== byte)) malformed('not a component of the version in use');
     const imports = new Map<string, Entity>();
     const exports = new Map<string, Entity>();
+    const makes = new Instantiations();
     while (!reader.done) {
       const id = reader.u8();
       const section = reader.sub(reader.u32());
       if (id === SECTION.coreModule) {
         atMost(this.modules.length + 1, LIMITS.coreModules, 'core modules');
-        this.#add(readCoreModule(section));
+        const module = readCoreModule(section);
+        space.coreModules.push({ number: this.modules.length, module });
+        this.#add(module);
       } else if (id === SECTION.component) {
         const nested = this.component(section, new Space(space), depth + 1);
-        space.components.push({ sort: 'component', exports: nested.exports });
+        space.components.push({ sort: 'component', exports: nested.exports, makes: nested.makes });
       } else if (id === SECTION.custom) {
         this.#customBytes += section.end - section.at;
         atMost(this.#customBytes, LIMITS.customBytes, 'bytes of custom sections of the component');
       } else {
         this.#sectionBytes += section.end - section.at;
         atMost(this.#sectionBytes, LIMITS.componentSectionBytes, 'bytes of the component beside its core modules');
-        readSection(id, section, space, { imports, exports });
+        readSection(id, section, space, { imports, exports, makes });
       }
     }
-    return { imports, exports };
+    return { imports, exports, makes };
   }
 }
 
@@ -116,15 +126,17 @@ function readSection(
   id: number,
   reader: Reader,
   space: Space,
-  { imports, exports }: { imports: Map<string, Entity>; exports: Map<string, Entity> },
+  { imports, exports, makes }: { imports: Map<string, Entity>; exports: Map<string, Entity>; makes: Instantiations },
 ): void {
   switch (id) {
-    case SECTION.coreInstance:
     case SECTION.coreType:
       // About core modules only, which jco checks.
       return;
+    case SECTION.coreInstance:
+      forEach(reader, () => readCoreInstance(reader, space, makes));
+      break;
     case SECTION.instance:
-      forEach(reader, () => space.instances.push(readInstance(reader, space)));
+      forEach(reader, () => space.instances.push(readInstance(reader, space, makes)));
       break;
     case SECTION.alias:
       forEach(reader, () => space.add(readAlias(reader, space)));
@@ -139,6 +151,7 @@ function readSection(
       forEach(reader, () => {
         const name = readExternName(reader);
         const entity = readExternType(reader, space);
+        if (entity.sort === 'other' || entity.sort === 'component') notCountable('import');
         space.add(entity);
         imports.set(name, entity);
       });
@@ -147,6 +160,7 @@ function readSection(
       forEach(reader, () => {
         const name = readExternName(reader);
         const entity = readSortIndex(reader, space);
+        if (entity.sort === 'other' || entity.sort === 'component') notCountable('export');
         const said = reader.u8() === 0 ? entity : readExternType(reader, space);
         space.add(said);
         exports.set(name, said);
@@ -189,20 +203,44 @@ function readSortIndex(reader: Reader, space: Space): Entity {
   }
 }
 
-const INSTANCE = { ofComponent: 0, ofExports: 1 } as const;
+/** What an instance is made of: a definition, a component or core module, or exports that are put together. */
+const INSTANCE = { ofDefinition: 0, ofExports: 1 } as const;
 
-function readInstance(reader: Reader, space: Space): Entity {
+/** What an instance makes is counted by what is defined here: nothing that could be a component may come from elsewhere. */
+function notCountable(place: 'import' | 'export'): never {
+  unsupported(`a component or core module as an ${place}`);
+}
+
+function readCoreInstance(reader: Reader, space: Space, makes: Instantiations): void {
   const kind = reader.u8();
-  if (kind === INSTANCE.ofComponent) {
+  if (kind === INSTANCE.ofDefinition) {
+    const index = reader.u32();
+    makes.addModule(
+      space.coreModules[index] ?? malformed(`the component uses a core module that it does not have (${index})`),
+    );
+  } else if (kind !== INSTANCE.ofExports) malformed(`an instance of the unknown kind ${kind}`);
+  forEach(reader, () => {
+    reader.name();
+    reader.u8();
+    reader.u32();
+  });
+}
+
+function readInstance(reader: Reader, space: Space, makes: Instantiations): Entity {
+  const kind = reader.u8();
+  if (kind === INSTANCE.ofDefinition) {
     const component = space.components[reader.u32()];
     forEach(reader, () => {
       reader.name();
       readSortIndex(reader, space);
     });
-    if (component?.sort !== 'component') return malformed('an instance of a component that is not there');
+    if (component?.sort !== 'component' || component.makes === undefined)
+      return malformed('an instance of a component that is not there');
+    makes.addInstance(component.makes);
     return { sort: 'instance', exports: component.exports };
   }
   if (kind !== INSTANCE.ofExports) malformed(`an instance of the unknown kind ${kind}`);
+  makes.addInstance();
   const exports = new Map<string, Entity>();
   forEach(reader, () => {
     const name = readExternName(reader);

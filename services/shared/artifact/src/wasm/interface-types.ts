@@ -1,5 +1,7 @@
 // The types of a component's imports and exports, as text in the manner of WIT with every named type resolved: two
 // functions have the same text exactly where their values have the same form, names of fields and cases included.
+import type { Instantiations, NumberedModule } from './instantiations.ts';
+import { LIMITS } from './limits.ts';
 import type { Reader } from './reader.ts';
 import { atMost, malformed, unsupported } from './refused.ts';
 
@@ -15,8 +17,11 @@ const MAX_NESTING = 8;
 /** What an index of a component stands for. */
 export type Entity =
   | { readonly sort: 'type' | 'func'; readonly text: string }
-  | { readonly sort: 'instance' | 'component'; readonly exports: ReadonlyMap<string, Entity> }
-  /** A core module or a value, of which nothing is known. */
+  | { readonly sort: 'instance'; readonly exports: ReadonlyMap<string, Entity> }
+  /** `makes` undefined: it is only the type of a component. */
+  | { readonly sort: 'component'; readonly exports: ReadonlyMap<string, Entity>; readonly makes?: Instantiations }
+  | { readonly sort: 'core module'; readonly defined: NumberedModule }
+  /** A value, or the type of a core module: nothing is known of it. */
   | { readonly sort: 'other' };
 
 /** The index spaces of a component, or of the type of one. */
@@ -27,13 +32,19 @@ export class Space {
   readonly funcs: Entity[] = [];
   readonly instances: Entity[] = [];
   readonly components: Entity[] = [];
+  readonly coreModules: NumberedModule[] = [];
   /** Shared by all spaces of a component. */
-  readonly #written: { chars: number };
+  readonly #written: { chars: number; types: number };
 
   constructor(parent?: Space) {
     this.parent = parent;
     this.depth = parent === undefined ? 0 : parent.depth + 1;
-    this.#written = parent === undefined ? { chars: 0 } : parent.#written;
+    this.#written = parent === undefined ? { chars: 0, types: 0 } : parent.#written;
+  }
+
+  /** Counts a type that is defined against the limit. */
+  defined(): void {
+    atMost(++this.#written.types, LIMITS.componentTypes, 'types of the component');
   }
 
   /** Counts the text of a type against the limits. */
@@ -50,6 +61,7 @@ export class Space {
     else if (entity.sort === 'func') this.funcs.push(entity);
     else if (entity.sort === 'instance') this.instances.push(entity);
     else if (entity.sort === 'component') this.components.push(entity);
+    else if (entity.sort === 'core module') this.coreModules.push(entity.defined);
   }
 
   type(index: number): Entity {
@@ -90,6 +102,7 @@ const PRIMITIVES: Readonly<Record<number, string>> = {
 
 /** One definition of a type section, or of the type of an instance or component. */
 export function readType(reader: Reader, space: Space): Entity {
+  space.defined();
   const at = reader.at;
   const form = reader.u8();
   const primitive = PRIMITIVES[form];
@@ -241,14 +254,19 @@ export function readExternType(reader: Reader, space: Space): Entity {
   }
 }
 
+/** In an alias, behind the sort `core`. */
+const CORE_MODULE = 0x11;
+
 /** An alias. What it stands for is known where it is taken from an instance or from outside. */
 export function readAlias(reader: Reader, space: Space): Entity {
   const sort = SORTS[reader.u8()] ?? malformed(`an alias of an unknown sort at byte ${reader.at}`);
-  if (sort === 'core') reader.u8();
+  const isModule = sort === 'core' && reader.u8() === CORE_MODULE;
   const target = reader.u8();
   switch (target) {
     case 0x00: {
       const exports = space.instance(reader.u32());
+      // Only what is named where it is defined can be counted.
+      if (isModule || sort === 'component') unsupported('a component or core module taken out of an instance');
       return exports.get(reader.name()) ?? malformed('an alias of something that an instance does not export');
     }
     case 0x01:
@@ -260,7 +278,9 @@ export function readAlias(reader: Reader, space: Space): Entity {
       for (let levels = reader.u32(); levels > 0 && from !== undefined; levels--) from = from.parent;
       const index = reader.u32();
       const found = sort === 'type' ? from?.types[index] : sort === 'component' ? from?.components[index] : undefined;
-      if (sort === 'core') return { sort: 'other' };
+      const defined = isModule ? from?.coreModules[index] : undefined;
+      if (defined !== undefined) return { sort: 'core module', defined };
+      if (sort === 'core' && !isModule) return { sort: 'other' };
       return found ?? malformed('an alias of something that is not there');
     }
     default:

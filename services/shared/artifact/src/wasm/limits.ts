@@ -11,8 +11,14 @@ export const LIMITS = {
   componentNesting: 4,
   /** Components altogether (QJS: 4). */
   components: 32,
-  /** Each is a file of the artifact, to which the transpiler adds a few; an artifact has at most 64 (QJS: 11). */
+  /** Each is a file of the artifact, to which the transpiler adds a few; an artifact has at most 64 (QJS: 8). */
   coreModules: 40,
+  /** Each is made for every instance of the guest, by glue that nothing interrupts (QJS: 8). */
+  coreInstances: 40,
+  /** Instances of components, each counted with those inside it: nesting multiplies them (QJS: 3). */
+  instances: 128,
+  /** Kept with all that they are made of; half a million of two bytes each took up to 118 MB (QJS: 305). */
+  componentTypes: 10_000,
   /** Bytes of a component beside its core modules: types, aliases, canonical functions (SM: 20 KB). */
   componentSectionBytes: MIB,
   /** Names and debug information, which no guest needs to run. A build that keeps DWARF goes over it, and can be stripped. */
@@ -46,6 +52,8 @@ export const LIMITS = {
   sites: 250_000,
   /** (all: 1) */
   tables: 4,
+  /** Of all core modules of a component; none counts towards the memory that an install may have (all: 2). */
+  allTables: 16,
   /** 16 bytes each in V8; also the most that a table may grow to (SM: 7,700). */
   tableElements: 131_072,
   /** 256 MiB: the most that a manifest can ask for. */
