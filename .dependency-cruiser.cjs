@@ -142,7 +142,12 @@ module.exports = {
       { path: '^services/(?!shared/)', pathNot: ['/src/main[.]ts$', TESTS] },
       { path: '/src/config[.]ts$' },
     ),
-    rule('production-not-to-tests', 'Tests are not shipped.', { pathNot: TESTS }, { path: TESTS }),
+    rule(
+      'production-not-to-tests',
+      'Tests are not shipped; benchmarks are not either.',
+      { pathNot: [TESTS, '^scripts/bench/'] },
+      { path: TESTS },
+    ),
     ...vendorRules,
   ],
   options: {

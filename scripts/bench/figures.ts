@@ -4,9 +4,12 @@ import Table from 'cli-table3';
 /** One measured figure. `target` and `met` are absent where the figure is there to be compared with. */
 export interface Figure {
   readonly name: string;
+  /** NaN, which is null in JSON: it could not be measured, and the note says why. */
   readonly value: number;
   readonly unit: string;
   readonly target?: number;
+  /** Which side of the target is the good one; `at most` where nothing is said. */
+  readonly bound?: 'at least';
   readonly met?: boolean;
   /** Half the distance between the quartiles, in the unit; absent for a single measurement. */
   readonly spread?: number;
@@ -42,9 +45,13 @@ export function median(name: string, unit: string, samples: readonly number[], e
   });
 }
 
-/** A figure that was measured once, or derived. At most `target` is met. */
+/** The value in the middle. @throws RangeError for no samples. */
+export const medianOf = (samples: readonly number[]): number => median('', '', samples).value;
+
+/** A figure that was measured once, or derived. `target` itself is met. */
 export function single(name: string, unit: string, value: number, extra: Partial<Figure> = {}): Figure {
-  const met = extra.target === undefined ? {} : { met: value <= extra.target };
+  const { target, bound } = extra;
+  const met = target === undefined ? {} : { met: bound === 'at least' ? value >= target : value <= target };
   return { name, value: round(value), unit, ...extra, ...met };
 }
 
@@ -70,9 +77,9 @@ export function renderReport({ name, figures }: Report): string {
   for (const figure of figures) {
     table.push([
       figure.name,
-      `${figure.value} ${figure.unit}`,
+      Number.isNaN(figure.value) ? '-' : `${figure.value} ${figure.unit}`,
       figure.spread === undefined ? '' : `+-${figure.spread}`,
-      figure.target === undefined ? '' : `<= ${figure.target}`,
+      figure.target === undefined ? '' : `${figure.bound === 'at least' ? '>=' : '<='} ${figure.target}`,
       figure.met === undefined ? '' : figure.met ? 'yes' : 'NO',
       figure.note ?? '',
     ]);

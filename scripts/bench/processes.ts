@@ -29,6 +29,10 @@ export function family(root: number): number[] {
 export const proportionalKib = (pid: number): number =>
   Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
 
+/** Resident set size: every page counts whole. */
+export const residentKib = (pid: number): number =>
+  Number(/^Rss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+
 /** CPU time that a process has used so far, user and system, in ms. */
 export function cpuMs(pid: number): number {
   const fields = read(`/proc/${pid}/stat`).split(') ')[1]?.split(' ') ?? [];

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AlgaError, channels, decodeFrame, type Framed, resolveLimits } from '@alga/contracts';
+import { ROUTES, THROWN, throwFrames } from '@alga/fixtures';
 import { guestArtifact } from './engine/fixtures/harness.ts';
 import { GLUE_ARTIFACT } from './test-support/glue-guest.ts';
 import { type Answer, Platform, RUNNER_ID, until } from './test-support/platform.ts';
@@ -9,9 +11,17 @@ import { CONFIG, ENVELOPE_TYP, sign, signingKeys } from './test-support/tokens.t
 let platform: Platform;
 let api: Server;
 let apiOrigin: string;
+/** Requests for `/never`: unanswered for as long as their callers wait. */
+let unanswered = 0;
 
 beforeAll(async () => {
-  api = createServer((_request, response) => response.writeHead(204).end());
+  api = createServer((request, response) => {
+    if (request.url !== '/never') return void response.writeHead(204).end();
+    unanswered += 1;
+    response.once('close', () => {
+      unanswered -= 1;
+    });
+  });
   await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
   apiOrigin = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
   platform = await Platform.start({ EGRESS_PRIVATE_ORIGINS: apiOrigin });
@@ -27,6 +37,9 @@ beforeEach(() => {
   platform.broker.tamper = {};
   platform.broker.signWith = platform.brokerKeys;
 });
+
+/** The setting MAX_IN_FLIGHT_PER_TENANT, where nothing is set: half of what a runner takes. */
+const MAX_OF_ONE_TENANT = 32;
 
 const codeOf = (answer: Answer): string => (answer.ok ? `status ${answer.head.status}` : answer.error.code);
 
@@ -300,6 +313,129 @@ describe('a component as the registry publishes it', () => {
     expect(await platform.json({ url: '/state', claims })).toEqual(first);
     platform.broker.values.set('api_key', 'canary-value-four');
   }, 180_000);
+});
+
+describe('a component that fails', () => {
+  // A guest's first call compiles it, on a machine that may be busy.
+  const AMPLE_MS = 25_000;
+  const component = async (kind: 'starlingmonkey' | 'c' = 'starlingmonkey') => {
+    const artifact = await guestArtifact(kind);
+    await platform.publish(artifact);
+    return artifact.contentHash;
+  };
+  const linesOf = async (requestId: string): Promise<Record<string, unknown>[]> =>
+    (await platform.log())
+      .split('\n')
+      .filter((line) => line.includes(`"${requestId}"`))
+      .map((line) => JSON.parse(line));
+
+  it('tells its author where, once, in the lines of the source map, and its caller nothing', async () => {
+    const requestId = 'request-thrown';
+    const answer = await platform.execute({
+      url: ROUTES.throw,
+      requestId,
+      deadlineMs: AMPLE_MS,
+      claims: {
+        contentHash: await component(),
+        installId: 'inst-thrown',
+        limits: resolveLimits({ timeoutMs: AMPLE_MS, cpuMs: AMPLE_MS }),
+      },
+    });
+    expect(codeOf(answer)).toBe('guest_trap');
+    expect(JSON.stringify(answer)).not.toContain(THROWN);
+    expect(!answer.ok && String(answer.error)).not.toContain(THROWN);
+    await until(async () => (await linesOf(requestId)).some(({ failure }) => failure !== undefined));
+    const lines = await linesOf(requestId);
+    // Beside what it wrote on standard error itself, which it may.
+    const failures = lines.filter(({ source, code }) => source === 'guest' && code !== undefined);
+    expect(failures).toHaveLength(1);
+    // The operator's own line about the failure is without the guest's words.
+    expect(JSON.stringify(lines.filter(({ source }) => source !== 'guest'))).not.toContain(THROWN);
+    const [{ frames, ...line } = {}] = failures;
+    expect(line).toMatchObject({
+      level: 'error',
+      source: 'guest',
+      tenantId: 'acme',
+      installId: 'inst-thrown',
+      requestId,
+      code: 'guest_trap',
+      msg: expect.stringContaining(THROWN),
+    });
+    // The two functions that threw, innermost first.
+    expect((frames as string[]).slice(0, 2)).toEqual(
+      (await throwFrames()).map((place) => expect.stringContaining(place)),
+    );
+  }, 180_000);
+
+  it.each([
+    ['guest_cpu_exceeded', 'starlingmonkey', ROUTES.loop, { cpuMs: 200 }],
+    ['guest_out_of_memory', 'c', ROUTES.allocate, { memoryMb: 32 }],
+    ['guest_limit_exceeded', 'starlingmonkey', ROUTES.chatty(50), { hostCalls: 10 }],
+  ] as const)(
+    'at a limit is %s, with the field of the manifest that raises it',
+    async (code, kind, url, limits) => {
+      const answer = await platform.execute({
+        url,
+        deadlineMs: AMPLE_MS,
+        claims: {
+          contentHash: await component(kind),
+          installId: 'inst-limited',
+          limits: resolveLimits({ timeoutMs: AMPLE_MS, cpuMs: AMPLE_MS, ...limits }),
+        },
+      });
+      const field = `/limits/${Object.keys(limits)[0]}`;
+      expect(answer).toMatchObject({ ok: false, error: { code, errors: [{ field }] } });
+    },
+    180_000,
+  );
+
+  it('with its sandbox, three times, is guest_quarantined, for its tenant alone', async () => {
+    const claims = { tenantId: 'fragile', limits: resolveLimits({ timeoutMs: AMPLE_MS, cpuMs: AMPLE_MS }) };
+    for (let crash = 0; crash < 3; crash++) {
+      const before = platform.beats.at(-1)?.sequence ?? 0;
+      const looping = platform.execute({ url: '/loop', deadlineMs: AMPLE_MS, claims });
+      // The next beat but one was made after this call was sent: no earlier call is in it.
+      await until(() => platform.beats.some(({ sequence, inFlight }) => sequence > before + 1 && inFlight > 0));
+      for (const pid of await sandboxesOf(platform.runner.pid)) process.kill(pid, 'SIGKILL');
+      expect(codeOf(await looping)).toBe('execution_unknown');
+    }
+    const answer = await platform.execute({ url: '/context', claims });
+    expect(answer).toMatchObject({ ok: false, error: { code: 'guest_quarantined' } });
+    expect(answer.ok || answer.error.retryAfterMs).toBeGreaterThan(0);
+    expect(codeOf(await platform.execute({ url: '/context', claims: { tenantId: 'sturdy' } }))).toBe('status 200');
+  }, 60_000);
+});
+
+/** Process ids of a runner's children. */
+async function sandboxesOf(runner: number): Promise<number[]> {
+  const children = await readFile(`/proc/${runner}/task/${runner}/children`, 'utf8');
+  return children.split(' ').filter(Boolean).map(Number);
+}
+
+describe('one tenant at fifty times the calls of another', () => {
+  it('leaves the other all its answers, while none of its own calls comes back from the host', async () => {
+    const flood: Promise<Answer>[] = [];
+    const floodOnce = () => {
+      const to = [{ name: 'to', value: `${apiOrigin}/never` }];
+      const limits = resolveLimits({ timeoutMs: 8_000 });
+      const claims = { tenantId: 'noisy', installId: 'inst-noisy', egress: [apiOrigin], limits };
+      flood.push(platform.execute({ url: '/fetch', headers: to, claims }));
+    };
+    for (let call = 0; call < 50; call++) floodOnce();
+    // As many as one tenant may have at once hang; the others have been refused.
+    await until(() => unanswered === MAX_OF_ONE_TENANT);
+    const answers: string[] = [];
+    for (let call = 0; call < 10; call++) {
+      for (let more = 0; more < 50; more++) floodOnce();
+      answers.push(codeOf(await platform.execute({ url: '/context', claims: { tenantId: 'quiet' } })));
+    }
+    expect(answers).toEqual(Array(10).fill('status 200'));
+    // Nothing of the flood had ended by then: it was there all the time.
+    expect(unanswered).toBe(MAX_OF_ONE_TENANT);
+    const codes = (await Promise.all(flood)).map(codeOf);
+    const refused = codes.filter((code) => code === 'overloaded');
+    expect(refused).toHaveLength(flood.length - MAX_OF_ONE_TENANT);
+  }, 60_000);
 });
 
 describe('log lines of a guest', () => {

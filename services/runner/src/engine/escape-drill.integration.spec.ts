@@ -49,7 +49,7 @@ describe("an attacker in the sandbox's own realm", () => {
       'ERR_UNKNOWN_BUILTIN_MODULE',
     ]);
     expect(Object.entries(found).filter(([, reason]) => !reasons.has(reason))).toEqual([]);
-    expect(Object.keys(found).length).toBeGreaterThanOrEqual(29);
+    expect(Object.keys(found).length).toBeGreaterThanOrEqual(44);
     expect(
       Object.entries(found)
         .filter(([, reason]) => reason === 'TypeError')

@@ -1,8 +1,32 @@
-import { type GuestKind, ROUTES } from '@alga/fixtures';
+import { ROUTES } from '@alga/fixtures';
 import fc from 'fast-check';
-import { bodyOf, createHarness, guestArtifact, type Harness } from './fixtures/harness.ts';
+import { bodyOf, createHarness, guestArtifact, type Harness, legacyArtifact } from './fixtures/harness.ts';
+import { bareInstance } from './fixtures/in-process.ts';
+import { tableGuest } from './fixtures/table-guest.ts';
+import type { LoadedArtifact } from './outcome.ts';
 
-const KINDS: readonly GuestKind[] = ['starlingmonkey', 'quickjs', 'c'];
+interface Case {
+  readonly name: string;
+  readonly artifact: () => Promise<LoadedArtifact>;
+  /** Places that it plants in, at the least. */
+  readonly places: number;
+  readonly reusable: boolean;
+}
+
+const CASES: readonly Case[] = [
+  { name: 'starlingmonkey', artifact: () => guestArtifact('starlingmonkey'), places: 29, reusable: true },
+  { name: 'quickjs', artifact: () => guestArtifact('quickjs'), places: 26, reusable: true },
+  { name: 'c', artifact: () => guestArtifact('c'), places: 6, reusable: true },
+  { name: 'c with WASI', artifact: () => guestArtifact('c', { wasi: true }), places: 7, reusable: true },
+  { name: 'legacy AssemblyScript', artifact: () => legacyArtifact('assemblyscript'), places: 4, reusable: true },
+  // A table is nothing that can be put back.
+  {
+    name: 'table',
+    artifact: async () => guestArtifact('wat', { wat: await tableGuest() }),
+    places: 2,
+    reusable: false,
+  },
+];
 
 /** What a generated guest does before somebody looks for traces of it. */
 const behaviour = fc.oneof(
@@ -25,19 +49,33 @@ const behaviour = fc.oneof(
   },
 );
 
-describe.each(KINDS)('I4: a %s guest', (kind) => {
+describe.each(CASES)('I4: a guest ($name)', ({ artifact, places, reusable }) => {
   let harness: Harness;
 
   beforeAll(async () => {
-    harness = createHarness(await guestArtifact(kind));
+    harness = createHarness(await artifact());
   }, 180_000);
 
   afterAll(() => harness.engine.close());
 
-  it('can plant in every place that it can reach, and finds it again within the request', async () => {
-    const planted = bodyOf(await harness.run(ROUTES.plant)) as readonly string[];
-    // Were nothing planted, nothing would have to be cleaned and the property below would prove nothing.
-    expect(planted.length).toBeGreaterThanOrEqual(5);
+  it('plants in every place that it can reach, and would find all of it again were nothing put back', async () => {
+    // Were nothing found, nothing would have to be cleaned and the property below would prove nothing.
+    const instance = await bareInstance(await artifact());
+    expect(await instance.ask(ROUTES.probe)).toEqual([]);
+    const planted = (await instance.ask(ROUTES.plant)) as readonly string[];
+    expect(planted.length).toBeGreaterThanOrEqual(places);
+    expect(await instance.ask(ROUTES.probe)).toEqual(planted);
+  });
+
+  it(reusable ? 'finds nothing in an instance that was put back' : 'is not used again', async () => {
+    const instance = await bareInstance(await artifact());
+    expect(await instance.ask(ROUTES.state)).toEqual({ calls: 1, leftover: '' });
+    expect(instance.reset()).toBe(reusable);
+    if (!reusable) return;
+    expect(await instance.ask(ROUTES.state)).toEqual({ calls: 1, leftover: '' });
+    await instance.ask(ROUTES.plant);
+    // What left a handle open is thrown away instead.
+    if (instance.reset()) expect(await instance.ask(ROUTES.probe)).toEqual([]);
   });
 
   it('finds nothing of any earlier request, whatever those did and however many ran at once', async () => {
@@ -58,7 +96,7 @@ describe.each(KINDS)('I4: a %s guest', (kind) => {
           }
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 12, endOnFailure: true },
     );
   }, 120_000);
 });

@@ -13,7 +13,7 @@ const CANCEL_GRACE_MS = 250;
 /** What a process that computes uses of the grace, at the least; one that used less was not given the processor. */
 const BUSY_MS = CANCEL_GRACE_MS / 2;
 /** The end of all patience with a process that is not given the processor. */
-const MAX_GRACE_MS = 5_000;
+const MAX_GRACE_MS = 2_000;
 /** Messages of a call that were on their way when it was answered without the child. */
 const MAX_LATE_MESSAGES = 1_000;
 const BOOT_MS = 10_000;
@@ -223,8 +223,6 @@ export class Sandbox {
   }
 
   async #start(call: Call): Promise<void> {
-    await this.#ready.promise;
-    if (!this.#calls.has(call.id)) return;
     const loaded = await this.#load(call.execution);
     if (!loaded.ok) call.settle({ kind: 'not_loadable', message: loaded.message });
     while (this.#doubt !== undefined) await this.#doubt.promise;

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { waitUntil } from '@alga/local-stack';
 import { probeConfinement } from './confinement.ts';
+import { sandboxFlags } from './spawn.ts';
 
 const SOURCES = fileURLToPath(new URL('../', import.meta.url));
 // A runner that has one sandbox, and says its pid when the guest in it has begun to loop.
@@ -41,6 +42,13 @@ describe('a sandbox', () => {
     const limits = await readFile(`/proc/${sandbox}/limits`, 'utf8');
     expect(limits).toMatch(/^Max core file size\s+0\s+0\s/m);
     expect(limits).toMatch(/^Max data size\s+[0-9]+\s+[0-9]+\s/m);
+  });
+
+  it('cannot change the flags of V8, of which some write files: V8 ends the process', () => {
+    const change = "require('node:v8').setFlagsFromString('--stack-size=2000'); process.exit(0)";
+    const { status, stderr } = spawnSync(process.execPath, [...sandboxFlags('/', 64), '-e', change]);
+    expect(stderr.toString()).toContain('IsFrozen');
+    expect(status).not.toBe(0);
   });
 
   (canDieWithItsParent ? it : it.skip)(

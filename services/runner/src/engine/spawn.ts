@@ -33,6 +33,10 @@ export function sandboxFlags(readable: string, heapMb: number): string[] {
     '--experimental-vm-modules',
     // Memories of discarded instances are not counted by the collector (sandbox/calls.ts).
     '--expose-gc',
+    // The garbage of calls is short-lived: a larger nursery brings no speed and keeps 50 MB more resident (measured).
+    '--max-semi-space-size=2',
+    // Some of V8's flags have it write files, which the permission model does not see.
+    '--freeze-flags-after-init',
     `--max-old-space-size=${heapMb}`,
     '--disable-warning=ExperimentalWarning',
     '--disable-warning=SecurityWarning',

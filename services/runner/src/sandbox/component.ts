@@ -3,7 +3,9 @@ import { guestError } from './guest-error.ts';
 import { type Blueprint, Instance, type Template } from './instance.ts';
 import type { CoreModule, FailureReason, GuestError } from './protocol.ts';
 import { evaluateGlue } from './realm.ts';
+import { ScriptMap } from './script-map.ts';
 import type { Turns } from './turns.ts';
+import { Handle } from './wasi.ts';
 
 export interface ComponentSource {
   readonly entry: string;
@@ -18,21 +20,23 @@ export interface Host {
   readonly turns: Turns<Call>;
   readonly imports: Readonly<Record<string, object>>;
   readonly interrupt: WebAssembly.Memory;
+  /** Resolves when the process is locked down: nothing of an artifact is evaluated before. */
+  readonly started: Promise<void>;
 }
 
 /** A component that is compiled, and makes instances of itself. */
 export class Component {
   readonly #blueprint: Blueprint;
-  readonly #sourceMap: Uint8Array | undefined;
+  readonly #map: ScriptMap | undefined;
   #template: Template | undefined;
 
-  private constructor(blueprint: Blueprint, sourceMap: Uint8Array | undefined) {
+  private constructor(blueprint: Blueprint, map: ScriptMap | undefined) {
     this.#blueprint = blueprint;
-    this.#sourceMap = sourceMap;
+    this.#map = map;
   }
 
   /** Compiles the core modules once and evaluates the glue. Throws where either is not what the registry produces. */
-  static async load(source: ComponentSource, { turns, imports, interrupt }: Host): Promise<Component> {
+  static async load(source: ComponentSource, { turns, imports, interrupt, started }: Host): Promise<Component> {
     const { entry, files, modules: layout, reusable } = source;
     const glueBytes = files.get(entry);
     if (glueBytes === undefined) throw new Error('the entry is missing');
@@ -43,25 +47,26 @@ export class Component {
       // Synchronous and lazy: the asynchronous compiler never settled in some settings (measured).
       modules.set(name, new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>));
     }
+    await started;
     const running = (): Call => {
       if (turns.current === undefined) throw new Error('glue ran outside a call');
       return turns.current;
     };
     const glue = await evaluateGlue(new TextDecoder('utf-8', { fatal: true }).decode(glueBytes), entry, {
       charge: (bytes) => running().charge(bytes),
+      isHandle: (value) => value instanceof Handle,
       suspender: () => {
         const call = running();
         return (answer) => call.suspended(answer);
       },
       later: (task, ms) => {
         const call = running();
-        setTimeout(() => {
-          if (!call.ended) turns.give(call, task);
-        }, ms);
+        call.after(ms, () => turns.give(call, task));
       },
     });
-    const sourceMap = source.sourceMap === null ? undefined : files.get(source.sourceMap);
-    return new Component({ glue, modules, layout, imports, interrupt, reusable }, sourceMap);
+    const mapBytes = source.sourceMap === null ? undefined : files.get(source.sourceMap);
+    const map = mapBytes && new ScriptMap(mapBytes);
+    return new Component({ glue, modules, layout, imports, interrupt, reusable }, map);
   }
 
   /** @param limitPages most that the instance's memory may come to, in pages of 64 KiB. */
@@ -71,9 +76,12 @@ export class Component {
     return instance;
   }
 
-  /** What the guest said of its own failure, in terms of its author's sources. */
-  explain(stderr: string): GuestError | undefined {
-    return guestError(stderr, this.#sourceMap);
+  /**
+   * What the guest said of its own failure, in terms of its author's sources.
+   * @param isInTime whether there is time left to read the source map.
+   */
+  explain(stderr: string, isInTime: boolean): GuestError | undefined {
+    return guestError(stderr, isInTime ? this.#map : undefined);
   }
 }
 

@@ -1,8 +1,7 @@
 // What a guest wrote on stderr before it failed is all that tells why: an engine turns an uncaught error into a trap
-// without a text. Frames are shown in the author's source files where the bundle carries a source map. This runs in the
-// tenant's own process: a hostile map costs nobody else anything.
-import { SourceMap, type SourceMapPayload } from 'node:module';
+// without a text. Frames are shown in the author's source files where the bundle carries a source map.
 import { type GuestError, MAX_GUEST_FRAME_CHARS, MAX_GUEST_FRAMES, MAX_GUEST_MESSAGE_CHARS } from './protocol.ts';
+import type { ScriptMap } from './script-map.ts';
 
 /** How a frame ends: line, column, a bracket. */
 const POSITION = /:(\d{1,7})(?::(\d{1,7}))?\)?$/;
@@ -19,8 +18,8 @@ const SCRIPT = 'index.js';
 /** QuickJS prints an uncaught error as one line of its embedding's debug output. */
 const QUICKJS_ERROR = /Exception \{ message: Some\("((?:[^"\\]|\\.)*)"\)(?:, stack: Some\("((?:[^"\\]|\\.)*)"\))?/;
 
-/** @param sourceMap of the script, source map v3. Undefined: the guest said nothing. */
-export function guestError(stderr: string, sourceMap: Uint8Array | undefined): GuestError | undefined {
+/** @param map asked for frames of the script only. Undefined: the guest said nothing. */
+export function guestError(stderr: string, map: ScriptMap | undefined): GuestError | undefined {
   let frames: Frame[] = [];
   let words: string[] = [];
   let last: { readonly words: readonly string[]; readonly frames: readonly Frame[] } = { words, frames };
@@ -43,7 +42,7 @@ export function guestError(stderr: string, sourceMap: Uint8Array | undefined): G
   if (last.words.length === 0) return undefined;
   return {
     message: last.words.join('\n').slice(-MAX_GUEST_MESSAGE_CHARS),
-    frames: shown(own.slice(0, MAX_GUEST_FRAMES), sourceMap),
+    frames: shown(own.slice(0, MAX_GUEST_FRAMES), map),
   };
 }
 
@@ -82,27 +81,13 @@ function parseFrame(line: string): Frame | undefined {
   };
 }
 
-function shown(frames: readonly Frame[], sourceMap: Uint8Array | undefined): string[] {
-  const map = frames.length > 0 ? parseMap(sourceMap) : undefined;
-  return frames.map(({ name, file, line, column }) => {
-    const original = file === SCRIPT ? originalPlace(map, line, column) : undefined;
+function shown(frames: readonly Frame[], map: ScriptMap | undefined): string[] {
+  // Not by `map`: V8 may send its result as an array with holes, which the parent does not read.
+  const texts: string[] = [];
+  for (const { name, file, line, column } of frames) {
+    const original = file === SCRIPT ? map?.originalPlace(line, column) : undefined;
     const place = original ?? `${file}:${line}:${column}`;
-    return (name === '' ? place : `${name} (${place})`).slice(0, MAX_GUEST_FRAME_CHARS);
-  });
-}
-
-function originalPlace(map: SourceMap | undefined, line: number, column: number): string | undefined {
-  const entry = map?.findEntry(line - 1, column - 1);
-  if (entry === undefined || !('originalSource' in entry)) return undefined;
-  return `${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
-}
-
-function parseMap(bytes: Uint8Array | undefined): SourceMap | undefined {
-  if (bytes === undefined) return undefined;
-  try {
-    return new SourceMap(JSON.parse(new TextDecoder().decode(bytes)) as SourceMapPayload);
-  } catch {
-    // Without a map frames are shown as they are.
-    return undefined;
+    texts.push((name === '' ? place : `${name} (${place})`).slice(0, MAX_GUEST_FRAME_CHARS));
   }
+  return texts;
 }

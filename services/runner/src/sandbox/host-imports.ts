@@ -49,7 +49,8 @@ function askForCall(
   args: readonly unknown[],
 ): Promise<HostResult> {
   const call = turns.current;
-  if (call === undefined) throw new Error('a host function was called outside a call');
+  // Nobody answers for an instance that is made ahead.
+  if (call === undefined || call.id < 0) throw new Error('a host function was called outside a call');
   if (!isPlainData(args, MAX_HOST_CALL_BYTES)) {
     call.liftedLeft = -1;
     call.unwind();

@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { Interruption, monotonicMs, SIGN_BIT, VERDICT, WORD } from './interruption.ts';
+import { Interruption, judge, monotonicMs, SIGN_BIT, VERDICT, WORD } from './interruption.ts';
 
 const FAR_MS = 60_000;
 
 function wordsOf(interruption: Interruption): Int32Array {
-  return new Int32Array(interruption.watchdogData.words);
+  return new Int32Array(interruption.watchdogData.page);
 }
 
 /** What the watchdog does when it has decided against `slice`. */
@@ -52,6 +52,31 @@ describe('the interruption word', () => {
         }
       }),
     );
+  });
+});
+
+describe('the time of a slice', () => {
+  const ms = (max: number) => fc.double({ min: 1, max, noNaN: true });
+
+  it('is over at its deadline or with its budget, and not before, however long the machine has been up', () => {
+    fc.assert(
+      fc.property(ms(1e12), ms(30_000), ms(30_000), (nowMs, wallMs, cpuMs) => {
+        const interruption = new Interruption();
+        const { page } = interruption.watchdogData;
+        interruption.begin(nowMs + wallMs, cpuMs);
+        expect(judge(page, nowMs, 0)).toBe(VERDICT.none);
+        expect(judge(page, nowMs + wallMs, 0)).toBe(VERDICT.wall);
+        expect(judge(page, nowMs, cpuMs)).toBe(VERDICT.cpu);
+        expect(interruption.end()).toBeUndefined();
+      }),
+    );
+  });
+
+  it('is over from the start where no processor time is left', () => {
+    const interruption = new Interruption();
+    interruption.begin(monotonicMs() + FAR_MS, 0);
+    expect(wordsOf(interruption)[WORD.slice]).toBeLessThan(0);
+    expect(interruption.end()).toBe('cpu');
   });
 });
 

@@ -2,8 +2,8 @@ import type { Instance } from './instance.ts';
 
 /** Instances at rest per pool. As many calls as a tenant may have at once, and the glue of each is 0.3 MB beside its memory. */
 const MAX_IDLE = 128;
-/** Memories at rest in the whole sandbox: a dozen StarlingMonkey instances, or eighty QuickJS ones. */
-const MAX_IDLE_BYTES = 128 * 1_048_576;
+/** Memories at rest in the whole sandbox: a dozen StarlingMonkey instances, or a hundred and twenty QuickJS ones. */
+const MAX_IDLE_BYTES = 192 * 1_048_576;
 /** A burst that comes back within this time finds its instances ready. */
 const REST_MS = 10_000;
 

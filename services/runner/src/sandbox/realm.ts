@@ -2,7 +2,7 @@
 // from strings. The permission model stands behind it, so an escape from here finds a process
 // that can read, open and start nothing.
 import { constants, createContext, SourceTextModule } from 'node:vm';
-import { type Charge, chargeSlices, chargingDecoder } from './lifting.ts';
+import { type Charge, chargePushes, chargeSlices, chargingDecoder } from './lifting.ts';
 
 /** The state that an instance's glue keeps between calls, which `restore` puts back. */
 interface GlueState {
@@ -30,6 +30,7 @@ export interface Glue {
 
 interface RealmParts {
   readonly charge: Charge;
+  readonly isHandle: (value: unknown) => boolean;
   /** What holds the guest of the running call until the host has answered. */
   readonly suspender: () => (answer: Promise<unknown>) => Promise<unknown>;
   /** As `setTimeout`; the task belongs to the call that set it. */
@@ -50,6 +51,7 @@ export async function evaluateGlue(source: string, name: string, parts: RealmPar
     console: silent,
   });
   chargeSlices(realm.ArrayBuffer.prototype, parts.charge);
+  chargePushes(realm.Array.prototype, parts.isHandle, parts.charge);
   suspendThrough(realm.WebAssembly, parts.suspender);
   const module = new SourceTextModule(source, {
     context: realm,
@@ -65,6 +67,7 @@ export async function evaluateGlue(source: string, name: string, parts: RealmPar
 type AnyAsync = (...args: unknown[]) => unknown;
 
 interface Realm {
+  readonly Array: { readonly prototype: unknown[] };
   readonly ArrayBuffer: { readonly prototype: ArrayBuffer };
   readonly WebAssembly: SuspendingHolder & { readonly Memory: typeof WebAssembly.Memory };
 }

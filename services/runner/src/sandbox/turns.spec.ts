@@ -7,6 +7,8 @@ const account = (): Account => ({
   cpuLeftMs: 60_000,
   liftedLeft: 0,
   overrun: undefined,
+  unwind: () => undefined,
+  turnEnded: () => undefined,
 });
 
 /** Resolves in a turn of nobody's, after all that were given before. */
@@ -60,7 +62,7 @@ describe('turns', () => {
       while (performance.now() < end) {
         // computing
       }
-      const words = new Int32Array(interruption.watchdogData.words);
+      const words = new Int32Array(interruption.watchdogData.page);
       words[WORD.slice] = (words[WORD.slice] ?? 0) | SIGN_BIT;
       turns.end();
     });
@@ -69,11 +71,38 @@ describe('turns', () => {
     expect(call.overrun).toBe('timeout');
   });
 
+  it.each([
+    ['processor time', { cpuLeftMs: 0 }, 'cpu_exceeded'],
+    ['time', { wallDeadlineMs: 0 }, 'timeout'],
+  ])('throw a guest out that has no %s left, before it runs on', async (_name, spent, overrun) => {
+    const turns = new Turns<Account>(new Interruption());
+    const order: string[] = [];
+    const call: Account = { ...account(), ...spent, unwind: () => order.push('unwound') };
+    turns.give(call, () => order.push(`ran on: ${call.overrun}`));
+    await afterTurns(turns);
+    expect(order).toEqual(['unwound', `ran on: ${overrun}`]);
+  });
+
+  it('tell the call of the end of each, before the verdict on it', async () => {
+    const interruption = new Interruption();
+    const turns = new Turns<Account>(interruption);
+    const seen: unknown[] = [];
+    const call: Account = { ...account(), turnEnded: () => seen.push(call.overrun) };
+    const words = new Int32Array(interruption.watchdogData.page);
+    turns.give(call, () => turns.end());
+    turns.give(call, () => {
+      words[WORD.slice] = (words[WORD.slice] ?? 0) | SIGN_BIT;
+    });
+    await afterTurns(turns);
+    expect(seen).toEqual([undefined, undefined]);
+    expect(call.overrun).toBe('timeout');
+  });
+
   it('do spare work only when no call waits', async () => {
     const turns = new Turns<Account>(new Interruption());
     const order: string[] = [];
     const spare = new Promise<void>((resolve) => {
-      turns.giveSpare(account(), () => {
+      turns.giveSpare(account, () => {
         order.push('spare');
         resolve();
       });

@@ -2,7 +2,7 @@
 // Node runs all microtasks of a turn before the next one begins, and a guest's continuation is made of microtasks only, so
 // whatever guest code runs in a turn belongs to the call that the turn was given to. That makes time accountable and the
 // interruption exact; and a cancellation is read between two turns, however many calls wait.
-import type { Interruption } from './interruption.ts';
+import { type Interruption, monotonicMs } from './interruption.ts';
 
 /** How the time of a call is over. */
 export type Overrun = 'timeout' | 'cpu_exceeded';
@@ -17,10 +17,19 @@ export interface Account {
   liftedLeft: number;
   /** Set once: an interrupted guest does not go on. */
   overrun: Overrun | undefined;
+  /** Throws the guest out of what it waits for. */
+  unwind(): void;
+  /** The guest has stopped, for now or for good. */
+  turnEnded(): void;
 }
 
 interface Turn<C extends Account> {
   readonly call: C | undefined;
+  readonly work: () => void;
+}
+
+interface SpareTurn<C extends Account> {
+  readonly open: () => C;
   readonly work: () => void;
 }
 
@@ -29,7 +38,7 @@ export class Turns<C extends Account> {
   readonly #interruption: Interruption;
   readonly #waiting: Turn<C>[] = [];
   /** Done when nothing else waits. */
-  readonly #spareTime: Turn<C>[] = [];
+  readonly #spareTime: SpareTurn<C>[] = [];
   #scheduled = false;
   #current: C | undefined;
   #cpuAtBegin = 0;
@@ -49,9 +58,12 @@ export class Turns<C extends Account> {
     this.#schedule();
   }
 
-  /** Does `work` under `account` when no call waits for its turn. */
-  giveSpare(account: C, work: () => void): void {
-    this.#spareTime.push({ call: account, work });
+  /**
+   * Does `work` when no call waits for its turn.
+   * @param open makes the account when the turn has come, so that its time begins then.
+   */
+  giveSpare(open: () => C, work: () => void): void {
+    this.#spareTime.push({ open, work });
     this.#schedule();
   }
 
@@ -62,6 +74,8 @@ export class Turns<C extends Account> {
     this.#current = undefined;
     const interrupted = this.#interruption.end();
     call.cpuLeftMs -= threadCpuMs() - this.#cpuAtBegin;
+    // Before the verdict: what a guest wrote ahead of its endless loop is what its author looks for.
+    call.turnEnded();
     if (interrupted !== undefined) call.overrun ??= interrupted === 'cpu' ? 'cpu_exceeded' : 'timeout';
   }
 
@@ -75,17 +89,27 @@ export class Turns<C extends Account> {
     this.#scheduled = false;
     // A guest that stopped without a word, as one whose glue threw, ends here.
     this.end();
-    const turn = this.#waiting.shift() ?? this.#spareTime.shift();
+    const turn = this.#waiting.shift() ?? this.#takeSpare();
     if (turn === undefined) return;
     if (this.#waiting.length + this.#spareTime.length > 0) this.#schedule();
     if (turn.call !== undefined) this.#begin(turn.call);
     turn.work();
   }
 
+  #takeSpare(): Turn<C> | undefined {
+    const spare = this.#spareTime.shift();
+    return spare && { call: spare.open(), work: spare.work };
+  }
+
   #begin(call: C): void {
     this.#current = call;
     this.#cpuAtBegin = threadCpuMs();
     this.#interruption.begin(call.wallDeadlineMs, call.cpuLeftMs);
+    // The watchdog misses slices that are shorter than its look; a guest of many such would outlast its limits.
+    if (call.cpuLeftMs <= 0) call.overrun ??= 'cpu_exceeded';
+    else if (monotonicMs() >= call.wallDeadlineMs) call.overrun ??= 'timeout';
+    else return;
+    call.unwind();
   }
 }
 

@@ -6,9 +6,13 @@ type Fn = (...args: unknown[]) => unknown;
 const written: string[] = [];
 const slept: number[] = [];
 let aborted = 0;
+let charged = 0;
 
 const host: WasiHost = {
   write: (stream, bytes) => written.push(`${stream} ${new TextDecoder().decode(bytes)}`),
+  charge: (bytes) => {
+    charged += bytes;
+  },
   sleep: async (ms) => {
     slept.push(ms);
     await new Promise((resolve) => setTimeout(resolve, ms));
@@ -23,6 +27,7 @@ beforeEach(() => {
   written.length = 0;
   slept.length = 0;
   aborted = 0;
+  charged = 0;
 });
 
 const camel = (name: string): string => name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
@@ -85,6 +90,15 @@ describe('the WASI of guests', () => {
     const poll = imports['wasi:io/poll']?.poll as (list: object[]) => Promise<Uint32Array>;
     expect([...(await poll([after(60_000_000_000n), after(20_000_000n)]))]).toEqual([1]);
     expect(slept[0]).toBeLessThanOrEqual(20);
+  });
+
+  it('charges for each handle that it makes', () => {
+    const getStderr = imports['wasi:cli/stderr']?.getStderr as () => { subscribe(): object };
+    const getStdin = imports['wasi:cli/stdin']?.getStdin as () => { subscribe(): object };
+    getStderr().subscribe();
+    getStdin().subscribe();
+    imports['wasi:clocks/monotonic-clock']?.subscribeInstant?.(0n);
+    expect(charged).toBe(5 * 64);
   });
 
   it('ends the call of a guest that uses a handle it was never given, or waits for nothing', async () => {

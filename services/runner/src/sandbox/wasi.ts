@@ -10,19 +10,24 @@ const MAX_RANDOM_BYTES = 1_048_576n;
 /** The most that `crypto.getRandomValues` fills at once. */
 const RANDOM_CHUNK = 65_536;
 const WRITE_WINDOW = 65_536n;
-/** Node's longest timer; a call ends long before. */
-const MAX_SLEEP_MS = 2_147_483_647;
+/** What a handle costs: its object here, and its entries in the tables of the glue. */
+const HANDLE_BYTES = 64;
 
 export interface WasiHost {
   /** Takes what the guest of the running turn writes. */
   write(stream: OutputStreamName, bytes: Uint8Array): void;
-  /** Suspends the guest of the running turn. */
+  /** Charges the call of the running turn; throws where it has nothing left. */
+  charge(bytes: number): void;
+  /** Suspends the guest of the running turn, until its deadline at most. */
   sleep(ms: number): Promise<void>;
   /** Ends the call of the running turn. */
   abort(): void;
 }
 
 type Interfaces = Readonly<Record<string, object>>;
+
+/** What guests hold handles of. Glue makes objects of it too: for a handle that was never given out, one without fields. */
+export class Handle {}
 
 /** The import objects by interface, as jco's glue names them: without a version. */
 export function wasiImports(host: WasiHost): Interfaces {
@@ -39,13 +44,20 @@ const failure = (payload: unknown): object => Object.freeze({ __proto__: null, p
 /** What is done to the guest of the running turn. */
 function inTurn(host: WasiHost): Interfaces {
   const { write } = host;
-  const Pollable = pollableClass(host);
+  /** Handles are the guest's to make as it likes: each is charged, so that they are bounded in number. */
+  class Charged extends Handle {
+    constructor() {
+      super();
+      host.charge(HANDLE_BYTES);
+    }
+  }
+  const Pollable = pollableClass(host, Charged);
   type Pollable = InstanceType<typeof Pollable>;
   const closed = (): never => {
     throw failure({ tag: 'closed' });
   };
   /** Nothing is ever to be read. */
-  class InputStream {
+  class InputStream extends Charged {
     read(): never {
       return closed();
     }
@@ -62,9 +74,10 @@ function inTurn(host: WasiHost): Interfaces {
       return new Pollable();
     }
   }
-  class OutputStream {
+  class OutputStream extends Charged {
     readonly #name: OutputStreamName;
     constructor(name: OutputStreamName) {
+      super();
       this.#name = name;
     }
     checkWrite(): bigint {
@@ -112,14 +125,15 @@ function inTurn(host: WasiHost): Interfaces {
 }
 
 /** The class of what can be waited for. */
-function pollableClass(host: WasiHost) {
+function pollableClass(host: WasiHost, Charged: new () => Handle) {
   /**
    * Ready at a time on the monotonic clock, in ms. For a handle that was never given out, jco makes an object that has this
    * prototype and nothing else: the private field is what such an object lacks, so that using it fails.
    */
-  return class Pollable {
+  return class Pollable extends Charged {
     readonly #dueMs: number;
     constructor(dueMs = 0) {
+      super();
       this.#dueMs = dueMs;
     }
     static async wait(pollables: readonly Pollable[]): Promise<void> {
@@ -129,7 +143,7 @@ function pollableClass(host: WasiHost) {
         for (const pollable of pollables) dueMs = Math.min(dueMs, pollable.#dueMs);
         // A timer of Node may ring a moment early.
         for (let waitMs = dueMs - monotonicMs(); waitMs > 0; waitMs = dueMs - monotonicMs()) {
-          await host.sleep(Math.min(waitMs, MAX_SLEEP_MS));
+          await host.sleep(waitMs);
         }
       } catch (error) {
         // Neither function that waits has a WIT result: jco would leave the guest suspended for ever.

@@ -1,15 +1,15 @@
 // The watchdog: a thread that looks at the running slice every few milliseconds and interrupts it when its time is up.
 // The main thread cannot do this itself, a guest in a loop holds it. Nothing of a guest ever reaches this thread.
 import { parentPort, workerData } from 'node:worker_threads';
-import { monotonicMs, SIGN_BIT, VERDICT, type WatchdogData, WORD } from './interruption.ts';
+import { judge, monotonicMs, SIGN_BIT, VERDICT, type WatchdogData, WORD } from './interruption.ts';
 
 /** How late an interruption may come, ms. */
 const LOOK_MS = 4;
 /** After so many looks without a slice it sleeps until one begins: an idle sandbox costs nothing. */
 const IDLE_LOOKS = 25;
 
-const { words: buffer, epochMs } = workerData as WatchdogData;
-const words = new Int32Array(buffer);
+const { page } = workerData as WatchdogData;
+const words = new Int32Array(page);
 
 parentPort?.postMessage('watching');
 
@@ -31,12 +31,11 @@ function look(slice: number): void {
     watched = slice;
     cpuAtFirstLook = cpuMs();
   }
-  const late = monotonicMs() - epochMs >= (words[WORD.wallDeadline] ?? 0);
   // The whole process is counted; beside the guest's thread that is V8's compiler and collector, which work for it.
-  const greedy = cpuMs() - cpuAtFirstLook >= (words[WORD.cpuBudget] ?? 0);
-  // Deadlines read here may belong to the next slice already: then the exchange below fails.
-  if (!late && !greedy) return;
-  words[WORD.verdict] = late ? VERDICT.wall : VERDICT.cpu;
+  const verdict = judge(page, monotonicMs(), cpuMs() - cpuAtFirstLook);
+  // Times read here may belong to the next slice already: then the exchange below fails.
+  if (verdict === VERDICT.none) return;
+  words[WORD.verdict] = verdict;
   Atomics.compareExchange(words, WORD.slice, slice, slice | SIGN_BIT);
 }
 
