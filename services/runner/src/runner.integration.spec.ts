@@ -1,3 +1,4 @@
+// One file, though long: each test needs the platform that is started at its head, and a second start costs 10 s.
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

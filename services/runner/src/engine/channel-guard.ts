@@ -50,7 +50,25 @@ export function guardChannel(child: ChildProcess, onViolation: (unreadable: bool
   }
 }
 
+/** Where Node's streams say which part of a buffer they have filled: it may be longer. */
+function filledPart(): (chunk: ArrayBuffer) => Buffer {
+  const { binding } = process as unknown as { binding?: (name: string) => Record<string, unknown> };
+  const { streamBaseState, kReadBytesOrError, kArrayBufferOffset } = binding?.call(process, 'stream_wrap') ?? {};
+  if (
+    !(
+      ArrayBuffer.isView(streamBaseState) &&
+      typeof kReadBytesOrError === 'number' &&
+      typeof kArrayBufferOffset === 'number'
+    )
+  ) {
+    throw unguardable('streamBaseState');
+  }
+  const state = streamBaseState as Int32Array;
+  return (chunk) => Buffer.from(chunk, state[kArrayBufferOffset], state[kReadBytesOrError]);
+}
+
 function guarded(read: ChannelHandle['onread'], unread: () => unknown, onBroken: () => void): ChannelHandle['onread'] {
+  const filled = filledPart();
   const inspection = new Inspection();
   const allowance = new Allowance();
   let broken = false;
@@ -60,7 +78,7 @@ function guarded(read: ChannelHandle['onread'], unread: () => unknown, onBroken:
     if (broken) return;
     const before = process.threadCpuUsage();
     try {
-      broken = !inspection.admits(Buffer.from(chunk));
+      broken = !inspection.admits(filled(chunk));
       if (!broken) read.call(this, chunk);
       // Node cuts the stream as we did, or what it read is not what we looked through.
       broken ||= unread() !== inspection.unread;

@@ -1,5 +1,5 @@
+// One file, though long: every path by which a call of a process can end, and the rule that the first one counts (I7).
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { HOST_FUNCTIONS, WIT_PACKAGE, WIT_VERSION } from '@alga/contracts';
 import type { FromSandbox, HostResult, ToSandbox } from '../sandbox/protocol.ts';
 import { type LoadEnd, SandboxArtifacts } from './artifacts.ts';
@@ -7,6 +7,7 @@ import { type EndMessage, toOutcome } from './call-end.ts';
 import { guardChannel } from './channel-guard.ts';
 import { parseChildMessage } from './child-message.ts';
 import type { Execution, Fault, Outcome } from './outcome.ts';
+import { processorMs, residentBytes } from './process-usage.ts';
 
 /** How long a sandbox may take to answer a cancellation before it is killed: it is computing, not waiting. */
 const CANCEL_GRACE_MS = 250;
@@ -28,10 +29,6 @@ const STDERR_TAIL_CHARS = 4_096;
 /** V8's last words where its heap, or what the kernel lets it have, is used up. */
 const HEAP_EXHAUSTED = /heap out of memory|process out of memory/;
 const PAGES_PER_MIB = 16;
-/** Of the memory in /proc/<pid>/statm. Every platform that we know of with that file has pages of this size or larger. */
-const STATM_PAGE_BYTES = 4_096;
-/** Of the times in /proc/<pid>/stat: 100 per second on every Linux that Node runs on. */
-const CLOCK_TICK_MS = 10;
 
 /** Interfaces whose functions have no WIT result: a host that cannot answer ends the call. */
 const WITHOUT_ERRORS: ReadonlySet<string> = new Set(['context', 'logging']);
@@ -133,27 +130,7 @@ export class Sandbox {
 
   /** Resident memory in bytes, as the kernel counts it; undefined where it cannot be read. */
   residentBytes(): number | undefined {
-    try {
-      const pages = Number(readFileSync(`/proc/${this.#child.pid}/statm`, 'latin1').split(' ')[1]);
-      return Number.isFinite(pages) ? pages * STATM_PAGE_BYTES : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** Processor time in ms, as the kernel counts it; undefined where it cannot be read. */
-  #cpuMs(): number | undefined {
-    try {
-      const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'latin1');
-      // User and system time are fields 14 and 15; the second, a name, may hold spaces.
-      const [user, system] = stat
-        .slice(stat.lastIndexOf(')') + 2)
-        .split(' ')
-        .slice(11, 13);
-      return (Number(user) + Number(system)) * CLOCK_TICK_MS;
-    } catch {
-      return undefined;
-    }
+    return residentBytes(this.#child.pid);
   }
 
   get pid(): number | undefined {
@@ -360,7 +337,7 @@ export class Sandbox {
     this.#abandoned.set(call.id, {
       timer: setTimeout(() => this.#judge(call.id), CANCEL_GRACE_MS),
       contentHash,
-      cpuMs: this.#cpuMs(),
+      cpuMs: processorMs(this.#child.pid),
       lastMs: now + Math.max(MAX_GRACE_MS, busiest + CANCEL_GRACE_MS),
       lateMessages: 0,
     });
@@ -378,7 +355,7 @@ export class Sandbox {
     const abandoned = this.#abandoned.get(id);
     if (abandoned === undefined) return;
     const now = performance.now();
-    const used = (this.#cpuMs() ?? Number.POSITIVE_INFINITY) - (abandoned.cpuMs ?? 0);
+    const used = (processorMs(this.#child.pid) ?? Number.POSITIVE_INFINITY) - (abandoned.cpuMs ?? 0);
     if (now < abandoned.lastMs && (used < BUSY_MS || this.#live(now).length > 0)) {
       abandoned.timer = setTimeout(() => this.#judge(id), CANCEL_GRACE_MS);
       return;
