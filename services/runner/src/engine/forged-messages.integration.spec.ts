@@ -128,7 +128,6 @@ describe('messages of a sandbox that was taken over', () => {
     '/many-objects',
     '/deep',
     '/more-members',
-    '/slow-to-read',
   ])('%s: messages that no sandbox of ours sends end it, and nothing but it', async (url) => {
     const before = process.memoryUsage().rss;
     const turns = watchTurns();
